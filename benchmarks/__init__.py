@@ -1,0 +1,1 @@
+"""Side-by-side measurements: processor time per call, gateway against direct and against peers."""

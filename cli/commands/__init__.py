@@ -1,0 +1,1 @@
+"""One module a `tidegate` subcommand; each defines `command`."""

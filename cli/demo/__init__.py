@@ -1,0 +1,1 @@
+"""`tidegate demo`: the whole story on real data."""

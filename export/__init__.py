@@ -1,0 +1,1 @@
+"""Keras model or SavedModel in; optimized, versioned SavedModels and serving configuration out."""

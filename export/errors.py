@@ -1,0 +1,69 @@
+"""Every expected failure of an export, named by cause; each message says what came, what was wanted, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ExportError(Exception):
+    """An export that can't be done; nothing was published. The command line prints the message and exits with 2."""
+
+
+class InvalidOptionsError(ExportError):
+    """Options that contradict each other or the rules; all problems at once."""
+
+
+class BadModelFileError(ExportError):
+    """The model file is missing, unreadable, of an unknown kind, or needs trust that wasn't given."""
+
+
+class UnservableModelError(ExportError):
+    """The model loads, but can't be served as it is: fixed batch, random outputs, rows that depend on each other."""
+
+
+class BadDataError(ExportError):
+    """The data file is missing, lacks arrays, or doesn't fit the model; all problems at once."""
+
+
+class UnsupportedVariantError(ExportError):
+    """The variant asked for doesn't apply to this model."""
+
+
+class FineTuneError(ExportError):
+    """Fine-tuning in the child process crashed, hung or diverged."""
+
+
+class VersionExistsError(ExportError):
+    """The version to publish exists already; it was left as it is."""
+
+
+class SignatureChangedError(ExportError):
+    """The model's signature differs from that of the version before it."""
+
+
+class BadServingFileError(ExportError):
+    """A serving file in the output folder can't be read or written."""
+
+
+class DiskError(ExportError):
+    """The file system refused: full, read-only, no permission."""
+
+
+class InterruptedExportError(ExportError):
+    """A signal asked the export to stop."""
+
+
+@dataclass(frozen=True)
+class Problems:
+    """Problems of one kind, gathered so that all are told at once."""
+
+    where: str
+    found: Sequence[str]
+
+    def text(self) -> str:
+        """Say one problem in one line, several as a list."""
+        if len(self.found) == 1:
+            return f"{self.where}: {self.found[0]}"
+        lines = "".join(f"\n  {problem}" for problem in self.found)
+        return f"{self.where}: {len(self.found)} problems{lines}"

@@ -1,0 +1,159 @@
+"""Publish a version atomically: a temporary folder in the base path, synced, then renamed under a lock, or nothing.
+
+How it stays safe:
+- The folder is `.K.tmp-RANDOM`, whose name is no number, so no server ever loads it; being on the same mount, it is
+  renamed in one step.
+- One lock per base path (`.tidegate.lock`) covers choosing a number, cleaning up and renaming. It is never held while
+  the model is written.
+- A running export holds a lock on its temporary folder. The kernel drops it when the process dies, so a folder whose
+  lock can be had belongs to nobody and is removed by the next export.
+- Plain mkdir and open, so modes follow the user's umask, and a server under another user can read the version.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from export.errors import DiskError
+from export.versions import check_version_is_free, existing_versions, temporary_dirs
+
+LOCK_NAME = ".tidegate.lock"
+LOCK_TIMEOUT_S = 30.0
+_LOCK_POLL_S = 0.05
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock file. Raises: DiskError when another process keeps it for LOCK_TIMEOUT_S."""
+    path = folder / LOCK_NAME
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        deadline = time.monotonic() + LOCK_TIMEOUT_S
+        while not _try_lock(descriptor):
+            if time.monotonic() > deadline:
+                raise DiskError(f"{path}: another export has held this lock for {LOCK_TIMEOUT_S:.0f} s; try again")
+            time.sleep(_LOCK_POLL_S)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+class Staging:
+    """The temporary folder of one version to be, from reservation to publication or removal; a context manager."""
+
+    def __init__(self, base_path: Path, wanted_version: int | None) -> None:
+        """Reserve a version number: the wanted one, or the next after all that exist or are being written.
+
+        Raises: VersionExistsError, OSError.
+        """
+        self._base_path = base_path
+        self._published = False
+        base_path.mkdir(parents=True, exist_ok=True)
+        with folder_lock(base_path):
+            self.removed_stale = remove_stale(base_path)
+            if wanted_version is None:
+                taken = [*existing_versions(base_path), *temporary_dirs(base_path).values()]
+                self.version = max(taken, default=0) + 1
+            else:
+                check_version_is_free(base_path, wanted_version)
+                self.version = wanted_version
+            self.path = base_path / f".{self.version}.tmp-{secrets.token_hex(8)}"
+            self.path.mkdir()
+            self._lock = _locked_folder(self.path)
+
+    def publish(self) -> Path:
+        """Make the version visible in one step; return its folder. Raises: VersionExistsError, OSError."""
+        sync_tree(self.path)
+        target = self._base_path / str(self.version)
+        with folder_lock(self._base_path):
+            check_version_is_free(self._base_path, self.version)
+            self.path.rename(target)
+            self._published = True
+        _sync(self._base_path)
+        return target
+
+    def __enter__(self) -> Staging:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove the folder unless published; a removal that fails is left to the next export, which cleans up."""
+        if not self._published:
+            shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+
+def _locked_folder(path: Path) -> int:
+    """Open and lock a fresh folder; remove it again when the file system can't. Raises: OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        path.rmdir()
+        raise
+    return descriptor
+
+
+def remove_stale(base_path: Path) -> list[Path]:
+    """Remove temporary folders of exporters that died; the base path's lock must be held. Returns what was removed."""
+    removed = []
+    for path in temporary_dirs(base_path):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
+                continue  # gone in the meantime, no folder, or another user's: not ours to clean
+            raise
+        try:
+            if _try_lock(descriptor):
+                shutil.rmtree(path, ignore_errors=True)
+                removed.append(path)
+        finally:
+            os.close(descriptor)
+    return removed
+
+
+def sync_tree(folder: Path) -> None:
+    """Bring every file and folder below, and the folder itself, to the disk. Raises: OSError."""
+    for parent, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            _sync(Path(parent) / name)
+        _sync(Path(parent))
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a text file in one step, synced; a reader sees the old or the new one. Raises: OSError."""
+    temporary = path.with_name(f".{path.name}.tmp-{secrets.token_hex(8)}")
+    try:
+        with temporary.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)

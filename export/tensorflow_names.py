@@ -1,0 +1,54 @@
+"""The few translations between TensorFlow's objects and plain values, and the one place that sets TensorFlow up."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+from export.signature import TensorInfo
+
+
+def quiet_tensorflow() -> None:
+    """Import TensorFlow without the chatter its C++ parts write to stderr while starting; shown only if it fails."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import logging
+
+    with _stderr_held():
+        import keras  # noqa: F401 - imported here so that later imports find it started
+        import tensorflow as tf
+
+        tf.constant(0)  # starts the devices, which say most of it
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _stderr_held() -> Iterator[None]:
+    """Keep what is written to file descriptor 2; write it out after all when the body raises."""
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def tensor_info(spec: Any) -> TensorInfo:
+    """Read a TensorSpec. Raises: ValueError for an unknown rank."""
+    return TensorInfo(spec.dtype.name, tuple(spec.shape.as_list()))
+
+
+def tensor_spec(alias: str, info: TensorInfo) -> Any:
+    """Make a TensorSpec named by the alias."""
+    import tensorflow as tf
+
+    return tf.TensorSpec(list(info.shape), tf.as_dtype(info.dtype), name=alias)

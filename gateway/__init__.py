@@ -1,0 +1,1 @@
+"""The gateway: the data plane and control plane between gRPC clients and TensorFlow Serving replicas."""

@@ -1,0 +1,1 @@
+"""Joining Predict calls of many callers: lane, window, policy, proof (pure); shell: the batcher."""

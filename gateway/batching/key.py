@@ -1,0 +1,26 @@
+"""Which requests may be joined: the key of a lane, and the key under which joining is proved."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+# (alias, dtype, shape without the row axis), sorted by alias
+Features = tuple[tuple[str, int, tuple[int, ...]], ...]
+# (upstream, model, version, signature name)
+ProofKey = tuple[str, str, int, str]
+
+
+class LaneKey(NamedTuple):
+    """Requests that differ in any of these never meet. `signature_name` is resolved, `output_filter` sorted."""
+
+    upstream: str
+    model: str
+    version: int
+    signature_name: str
+    output_filter: tuple[str, ...]
+    features: Features
+
+    @property
+    def proof_key(self) -> ProofKey:
+        """What lanes share a proof under: rows are independent, or not, whatever their features and outputs."""
+        return self[:4]

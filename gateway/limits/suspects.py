@@ -1,0 +1,115 @@
+"""Which calls may go on after a replica died under them (the query-of-death shield's second half).
+
+A call in flight on a replica that died is a suspect. It is tried once more, alone among the suspects on its replica,
+so when that replica dies too there is one culprit and no doubt. A call that saw two deaths is refused, and its
+fingerprint (model, signature, dtypes, shapes) is blocked for a while, unless calls of the same fingerprint were
+answered lately: then it isn't the shape that kills, and blocking it would shut out everyone (ADR 4).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+MAX_DEATHS = 2
+MAX_REMEMBERED = 1024
+
+
+class Verdict(enum.Enum):
+    """What to do with a call whose replica died."""
+
+    RETRY_ALONE = "retry_alone"
+    REFUSE = "refuse"
+    REFUSE_AND_BLOCK = "refuse_and_block"
+
+
+@dataclass(frozen=True)
+class SuspectPolicy:
+    """`block_s`: how long a killing fingerprint is refused; `max_waiting`: suspects queued for their retry.
+
+    Raises: ValueError naming every field that is out of range.
+    """
+
+    block_s: float = 60.0
+    max_waiting: int = 1024
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.block_s < 0:
+            problems.append(f"suspect_block_s is {self.block_s}, must not be negative")
+        if self.max_waiting < 1:
+            problems.append(f"max_waiting is {self.max_waiting}, must be at least 1")
+        if problems:
+            raise ValueError("; ".join(problems))
+
+
+class SuspectRules:
+    """Deaths, answers and blocks by fingerprint; bounded: the oldest is forgotten first."""
+
+    __slots__ = ("_answered_us", "_blocked_until_us", "_policy", "_watch_until_us")
+
+    def __init__(self, policy: SuspectPolicy) -> None:
+        self._policy = policy
+        self._blocked_until_us: OrderedDict[Hashable, int] = OrderedDict()
+        self._answered_us: OrderedDict[Hashable, int] = OrderedDict()
+        self._watch_until_us = 0
+
+    def is_blocked(self, fingerprint: Hashable, now_us: int) -> bool:
+        until_us = self._blocked_until_us.get(fingerprint)
+        if until_us is None:
+            return False
+        if now_us >= until_us:
+            del self._blocked_until_us[fingerprint]
+            return False
+        return True
+
+    @property
+    def has_blocks(self) -> bool:
+        """Cheap pre-check: no fingerprint needs computing while nothing is blocked."""
+        return bool(self._blocked_until_us)
+
+    def wants_answers(self, now_us: int) -> bool:
+        """Whether answered calls should be told with `answered`: only for a while after a death."""
+        return now_us < self._watch_until_us
+
+    def replica_died(self, now_us: int) -> None:
+        """A replica died with calls in flight: from now on answers vouch for their fingerprints."""
+        self._watch_until_us = now_us + self._block_us
+
+    def adopt(self, policy: SuspectPolicy) -> None:
+        """Go by another policy from now on; blocks that stand keep their end."""
+        self._policy = policy
+
+    def answered(self, fingerprint: Hashable, now_us: int) -> None:
+        """A replica answered a call of this fingerprint and lived."""
+        _remember(self._answered_us, fingerprint, now_us)
+
+    def judge(self, fingerprint: Hashable, deaths: int, now_us: int, kin: Hashable = None) -> Verdict:
+        """`deaths`: how many replicas died while this very call was in flight, the last one included (>= 1).
+
+        `kin` is what joined calls are vouched for by (their lane); None for a call that is not of any.
+        """
+        if deaths < MAX_DEATHS:
+            return Verdict.RETRY_ALONE
+        if self._vouched(fingerprint, now_us) or (kin is not None and self._vouched(kin, now_us)):
+            return Verdict.REFUSE
+        _remember(self._blocked_until_us, fingerprint, now_us + self._block_us)
+        return Verdict.REFUSE_AND_BLOCK
+
+    @property
+    def _block_us(self) -> int:
+        return int(self._policy.block_s * 1e6)
+
+    def _vouched(self, fingerprint: Hashable, now_us: int) -> bool:
+        """Whether a call like it was answered no longer ago than a block lasts."""
+        answered_us = self._answered_us.get(fingerprint)
+        return answered_us is not None and now_us - answered_us <= self._block_us
+
+
+def _remember(table: OrderedDict[Hashable, int], key: Hashable, value: int) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > MAX_REMEMBERED:
+        table.popitem(last=False)

@@ -1,0 +1,1 @@
+"""Pure routing: which upstream, arm and version a call belongs to."""

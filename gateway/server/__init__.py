@@ -1,0 +1,1 @@
+"""Edge towards clients: methods, the one status table, health, reflection, transports behind one handler."""

@@ -1,0 +1,1 @@
+"""Counters, their export to Prometheus, and the log."""

@@ -1,0 +1,133 @@
+"""The one place for metric names: each with its help text, kind and labels. They are public API (docs/metrics.md)."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+class Kind(enum.StrEnum):
+    """Prometheus' types that we use."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family. `buckets`: upper bounds of a histogram, in the unit of its name, without +Inf."""
+
+    name: str
+    help: str
+    kind: Kind
+    labels: tuple[str, ...]
+    buckets: tuple[float, ...] = ()
+
+
+REQUEST_SECONDS_BUCKETS: Final = (
+    0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5,
+    1.0, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+BATCH_ROWS_BUCKETS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
+
+REQUESTS: Final = Metric(
+    "tidegate_requests_total",
+    "Client calls that ended, by the gRPC code they ended with.",
+    Kind.COUNTER,
+    ("model", "method", "arm", "version", "code"),
+)
+REQUEST_SECONDS: Final = Metric(
+    "tidegate_request_seconds",
+    "Seconds from a call's arrival to its end, errors included.",
+    Kind.HISTOGRAM,
+    ("model", "method"),
+    REQUEST_SECONDS_BUCKETS,
+)
+IN_FLIGHT: Final = Metric(
+    "tidegate_in_flight", "Calls now in flight on a replica.", Kind.GAUGE, ("upstream", "replica")
+)
+BATCH_ROWS: Final = Metric(
+    "tidegate_batch_rows",
+    "Rows in each call that batching sent upstream, a lone member's included, padding not counted.",
+    Kind.HISTOGRAM,
+    ("model", "version"),
+    BATCH_ROWS_BUCKETS,
+)
+BATCH_MEMBERS: Final = Metric(
+    "tidegate_batch_members_total", "Client calls that left through batching.", Kind.COUNTER, ("model", "version")
+)
+UNJOINED: Final = Metric(
+    "tidegate_unjoined_total", "Predict calls forwarded singly, by the reason.", Kind.COUNTER, ("model", "reason")
+)
+RETRIES: Final = Metric(
+    "tidegate_retries_total",
+    "Calls tried again on another replica, by the reason.",
+    Kind.COUNTER,
+    ("upstream", "reason"),
+)
+SHED: Final = Metric("tidegate_shed_total", "Calls refused because a bound was reached.", Kind.COUNTER, ("reason",))
+SHIELD_REFUSED: Final = Metric(
+    "tidegate_shield_refused_total",
+    "Predict calls refused before they could hurt a replica.",
+    Kind.COUNTER,
+    ("model", "reason"),
+)
+SUSPECTS: Final = Metric(
+    "tidegate_suspects_total",
+    "Calls in flight on a replica that died, by what became of them.",
+    Kind.COUNTER,
+    ("outcome",),
+)
+REPLICA_UP: Final = Metric(
+    "tidegate_replica_up",
+    "1 while the replica is connected and takes calls, else 0.",
+    Kind.GAUGE,
+    ("upstream", "replica"),
+)
+VERSION_AVAILABLE: Final = Metric(
+    "tidegate_version_available",
+    "Replicas that have the model's version AVAILABLE.",
+    Kind.GAUGE,
+    ("upstream", "model", "version"),
+)
+ROLLOUT_PERCENT: Final = Metric(
+    "tidegate_rollout_percent",
+    "Percent of the promoted version's users whom the running rollout has moved; absent without a rollout.",
+    Kind.GAUGE,
+    ("model",),
+)
+CONFIG_RELOADS: Final = Metric(
+    "tidegate_config_reloads_total",
+    "Configuration reloads, by outcome: applied or refused.",
+    Kind.COUNTER,
+    ("outcome",),
+)
+BUILD_INFO: Final = Metric(
+    "tidegate_build_info", "Always 1; the label is the gateway's version.", Kind.GAUGE, ("version",)
+)
+
+ALL: Final = (
+    REQUESTS,
+    REQUEST_SECONDS,
+    IN_FLIGHT,
+    BATCH_ROWS,
+    BATCH_MEMBERS,
+    UNJOINED,
+    RETRIES,
+    SHED,
+    SHIELD_REFUSED,
+    SUSPECTS,
+    REPLICA_UP,
+    VERSION_AVAILABLE,
+    ROLLOUT_PERCENT,
+    CONFIG_RELOADS,
+    BUILD_INFO,
+)
+METRICS: Final[Mapping[str, str]] = MappingProxyType({metric.name: metric.help for metric in ALL})
+
+UNKNOWN_MODEL: Final = "(unknown)"  # stands for every model name that configuration or an upstream doesn't know
+OVERFLOW: Final = "(other)"  # stands for label values beyond a counter's bound

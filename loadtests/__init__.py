@@ -1,0 +1,1 @@
+"""Locust scenarios, the gRPC user and the reports."""

@@ -1,0 +1,1 @@
+"""All tests; unit/ mirrors the code."""

@@ -1,0 +1,137 @@
+"""Every file that Compose mounts is loaded by the parser of the program that will read it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from backend.batching.params import parse_file
+from gateway.config.load import load
+from tests.contracts.compose import ROOT, mounted_files, services
+
+DEPLOY, SERVING = ROOT / "deploy", ROOT / "serving_config"
+
+
+def parse_models_config(path: Path) -> None:
+    """TensorFlow Serving's own definition. Raises: google.protobuf.text_format.ParseError."""
+    message = text_format.Parse(path.read_text(encoding="utf-8"), model_server_config_pb2.ModelServerConfig())
+    assert [config.model_platform for config in message.model_config_list.config] == ["tensorflow"]
+
+
+def parse_batching_parameters(path: Path) -> None:
+    """The embedded server's loader: tensorflow-serving-api doesn't ship BatchingParameters. Raises: ServingError."""
+    assert parse_file(str(path)).allowed_batch_sizes
+
+
+def parse_monitoring_config(path: Path) -> None:
+    """MonitoringConfig, which tensorflow-serving-api doesn't ship either: one message with two fields.
+
+    Raises: google.protobuf.text_format.ParseError.
+    """
+    kinds = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="monitoring.proto", package="monitoring", syntax="proto3")
+    prometheus = file.message_type.add(name="PrometheusConfig")
+    prometheus.field.add(name="enable", number=1, label=kinds.LABEL_OPTIONAL, type=kinds.TYPE_BOOL)
+    prometheus.field.add(name="path", number=2, label=kinds.LABEL_OPTIONAL, type=kinds.TYPE_STRING)
+    file.message_type.add(name="MonitoringConfig").field.add(
+        name="prometheus_config",
+        number=1,
+        label=kinds.LABEL_OPTIONAL,
+        type=kinds.TYPE_MESSAGE,
+        type_name=".monitoring.PrometheusConfig",
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    message = message_factory.GetMessageClass(pool.FindMessageTypeByName("monitoring.MonitoringConfig"))()
+    text_format.Parse(path.read_text(encoding="utf-8"), message)
+    assert message.prometheus_config.enable  # type: ignore[attr-defined]  # the class is made above, unknown to mypy
+
+
+def parse_flags(path: Path) -> None:
+    """One --name=value a line, as `grep -v '^#'` leaves them."""
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    assert lines and all(re.fullmatch(r"--[a-z_]+=\S+", line) for line in lines)
+
+
+def parse_gateway(path: Path) -> None:
+    """The gateway's own loader: refuses everything it doesn't know."""
+    assert load(path).upstreams
+
+
+def parse_provisioning(path: Path) -> None:
+    """Grafana's provisioning: apiVersion 1 and one list of what is provisioned."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert document["apiVersion"] == 1
+    assert len({"datasources", "providers"} & set(document)) == 1
+
+
+def parse_prometheus(path: Path) -> None:
+    """Structure only; test_prometheus_itself_accepts_its_configuration asks promtool."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert {"global", "scrape_configs"} == set(document)
+
+
+def parse_json(path: Path) -> None:
+    assert json.loads(path.read_text(encoding="utf-8"))
+
+
+def parser_of(path: Path) -> Callable[[Path], None]:
+    """Who reads this file. Raises: LookupError for a file that nobody is known to read."""
+    for pattern, parser in (
+        ("serving_config/models.config", parse_models_config),
+        ("serving_config/monitoring.config", parse_monitoring_config),
+        ("serving_config/batching_parameters.txt", parse_batching_parameters),
+        ("serving_config/*.flags", parse_flags),
+        ("**/gateway.yaml", parse_gateway),
+        ("deploy/prometheus/prometheus.yml", parse_prometheus),
+        ("deploy/grafana/provisioning/*/*.yaml", parse_provisioning),
+        ("deploy/grafana/dashboards/*.json", parse_json),
+    ):
+        if path.relative_to(ROOT).match(pattern):
+            return parser
+    raise LookupError(f"{path} is mounted, but no parser is named for it here")
+
+
+@pytest.mark.parametrize("path", mounted_files(), ids=lambda path: path.name)
+def test_a_mounted_file_is_loaded_by_its_reader(path: Path) -> None:
+    parser_of(path)(path)
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool (Debian package prometheus) is not installed")
+def test_prometheus_itself_accepts_its_configuration() -> None:
+    command = ["promtool", "check", "config", str(DEPLOY / "prometheus" / "prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_prometheus_scrapes_the_gateway_and_every_replica_where_they_listen() -> None:
+    document = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    jobs = {job["job_name"]: job for job in document["scrape_configs"]}
+    http = load(DEPLOY / "gateway.yaml").http
+    assert jobs["tidegate"]["static_configs"] == [{"targets": [f"gateway:{http.port}"]}]
+    (lookup,) = jobs["tensorflow-serving"]["dns_sd_configs"]
+    flags = (SERVING / "tensorflow_serving_cpu.flags").read_text(encoding="utf-8")
+    assert f"--rest_api_port={lookup['port']}" in flags
+    for name in ("tensorflow-serving-cpu", "tensorflow-serving-gpu"):
+        assert lookup["names"] == services()[name]["networks"]["default"]["aliases"]
+    path = jobs["tensorflow-serving"]["metrics_path"]
+    assert f'path: "{path}"' in (SERVING / "monitoring.config").read_text(encoding="utf-8")
+
+
+def test_the_gateway_asks_the_replicas_by_the_name_compose_gives_them() -> None:
+    (upstream,) = load(DEPLOY / "gateway.yaml").upstreams.values()
+    assert upstream.addresses == ("tensorflow-serving:8500",)
+    flags = (SERVING / "tensorflow_serving_cpu.flags").read_text(encoding="utf-8")
+    assert "--port=8500" in flags
+    for name in ("tensorflow-serving-cpu", "tensorflow-serving-gpu"):
+        (command,) = services()[name]["command"]
+        assert f"--model_config_file={upstream.models_config}" in command

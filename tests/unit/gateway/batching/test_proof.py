@@ -1,0 +1,107 @@
+"""Promises of batching/proof.py: nothing unproved is joined, and what is off stays off and says why."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.batching.policy import BatchMode
+from gateway.batching.proof import MAX_PROOFS, NO_LIMIT, TRIAL_MEMBERS, Finding, Plan, Proof, Proofs, Verb
+
+JOIN_ALL = Plan(Verb.JOIN, NO_LIMIT)
+JOIN_ALIKE = Plan(Verb.JOIN, NO_LIMIT, alike_only=True)
+ALONE = Plan(Verb.ALONE, 1)
+TRIAL = Plan(Verb.TRIAL, TRIAL_MEMBERS)
+
+
+def learned(*findings: tuple[Finding, bool]) -> Proof:
+    proof = Proof()
+    for finding, varied in findings:
+        proof.learn(finding, varied, "why")
+    return proof
+
+
+def plans(proof: Proof, mode: BatchMode = BatchMode.AUTO) -> tuple[Plan, Plan]:
+    """For alike and for mixed members."""
+    return proof.plan(mode, lambda limit: False), proof.plan(mode, lambda limit: True)
+
+
+def test_without_proof_there_are_trials_one_at_a_time() -> None:
+    proof = Proof()
+    assert plans(proof) == (TRIAL, TRIAL)
+    proof.trial_running = True
+    assert plans(proof) == (ALONE, ALONE)
+    assert proof.state == "on trial"
+
+
+def test_three_trials_with_differing_rows_prove_every_join() -> None:
+    proof = learned(*[(Finding.SAME, True)] * 2)
+    assert plans(proof) == (TRIAL, TRIAL)
+    proof.learn(Finding.SAME, True, "")
+    assert plans(proof) == (JOIN_ALL, JOIN_ALL)
+    assert proof.state == "proved"
+    assert proof.may_pad(BatchMode.AUTO)
+
+
+def test_trials_with_equal_rows_prove_joins_of_equal_rows() -> None:
+    proof = learned(*[(Finding.SAME, False)] * 3)
+    assert plans(proof) == (JOIN_ALIKE, TRIAL)
+    proof.trial_running = True
+    assert plans(proof) == (JOIN_ALIKE, JOIN_ALIKE)
+    assert proof.state == "proved for equal rows"
+    assert not proof.may_pad(BatchMode.AUTO)
+
+
+def test_mode_on_needs_no_proof() -> None:
+    assert plans(Proof(), BatchMode.ON) == (JOIN_ALL, JOIN_ALL)
+    assert Proof().may_pad(BatchMode.ON)
+
+
+def test_a_difference_turns_joining_off_at_once() -> None:
+    proof = learned((Finding.DIFFERENT, True), (Finding.DIFFERENT, True))
+    assert (proof.state, proof.off_reason) == ("off", "why")
+
+
+def test_one_refused_join_is_forgiven_and_two_are_not() -> None:
+    assert learned((Finding.REFUSED, True)).off_reason is None
+    assert learned((Finding.REFUSED, True), (Finding.REFUSED, True)).off_reason == "why"
+
+
+def test_a_trial_that_shows_nothing_changes_nothing_but_ends() -> None:
+    proof = Proof()
+    proof.trial_running = True
+    proof.learn(Finding.NOTHING, True, "")
+    assert not proof.trial_running
+    assert (proof.alike, proof.varied, proof.strikes, proof.off_reason) == (0, 0, 0, None)
+
+
+def test_the_first_reason_is_kept() -> None:
+    proof = Proof()
+    proof.turn_off("first")
+    proof.turn_off("second")
+    assert proof.off_reason == "first"
+
+
+@pytest.mark.parametrize("mode", [BatchMode.AUTO, BatchMode.ON])
+def test_the_lane_is_looked_into_only_where_it_matters(mode: BatchMode) -> None:
+    def looked(limit: int) -> bool:
+        raise AssertionError("a look at every member costs time")
+
+    assert learned(*[(Finding.SAME, True)] * 3).plan(mode, looked) == JOIN_ALL
+
+
+def test_each_signature_of_each_version_has_its_own_proof() -> None:
+    proofs = Proofs()
+    second = proofs.of(("pool", "digits", 2, "serving_default"))
+    first = proofs.of(("pool", "digits", 1, "serving_default"))
+    assert first is not second
+    assert proofs.of(("pool", "digits", 1, "serving_default")) is first
+    assert [key[2] for key, _ in proofs.items()] == [1, 2]
+
+
+def test_proofs_are_bounded_and_the_oldest_starts_anew() -> None:
+    proofs = Proofs()
+    oldest = proofs.of(("pool", "digits", 0, "s"))
+    for version in range(1, MAX_PROOFS + 1):
+        proofs.of(("pool", "digits", version, "s"))
+    assert len(proofs.items()) == MAX_PROOFS
+    assert proofs.of(("pool", "digits", 0, "s")) is not oldest

@@ -1,0 +1,117 @@
+"""Promises of batching/shell.py that its transcripts do not show (see test_transcripts.py)."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+
+from gateway.batching.counters import BatchCounters
+from gateway.batching.key import LaneKey
+from gateway.batching.lane import Member
+from gateway.batching.policy import BatchMode, BatchPolicy
+from gateway.batching.ports import Done
+from gateway.batching.shell import Batcher
+from gateway.call import NEVER_US, Call, Deadline, Headers, monotonic_us
+from gateway.errors import Failure, NoReplica
+from gateway.wire.tensor import RawTensor
+from protos.stubs.tidegate.wire.v1 import predict_pb2
+from tests.unit.gateway.batching.stage import Sent, Stage, predict_message, rowwise
+
+ON = BatchPolicy(mode=BatchMode.ON)
+
+
+def test_a_call_that_has_ended_is_not_taken() -> None:
+    stage = Stage(ON)
+    call = Call("Predict", predict_message([1]), (), Deadline(), 0, lambda message, failure, headers: None)
+    call.abandon()
+    key = LaneKey("pool", "digits", 7, "serving_default", (), ())
+    stage.batcher.offer(key, Member(call, predict_pb2.PredictRequest(), {}, 1, 4))
+    assert not stage.batcher.busy()
+
+
+def test_a_send_that_fails_before_it_returns_stops_nothing() -> None:
+    events: list[str] = []
+
+    def send(key: LaneKey, message: bytes, deadline: Deadline, done: Done) -> None:
+        done(None, NoReplica("none is up"))
+
+    stage = Stage(ON)
+    stage.batcher._send = send
+    for name in ("a", "b", "c"):
+        stage.offer(name, [1])
+    stage.loop.turn()
+    events = stage.events
+    assert events == [f"{name} runs alone: none is up" for name in ("a", "b", "c")]
+    assert not stage.batcher.busy()
+
+
+def test_a_caller_who_left_a_failed_join_is_not_run_alone() -> None:
+    stage = Stage(ON)
+    stage.offer("a", [1])
+    stage.offer("b", [2])
+    stage.loop.turn()
+    stage.calls["a"].abandon()
+    stage.fail(1, "invalid")
+    assert stage.events[1:] == ["b runs alone: a poisoned row"]
+    stage.offer("c", [3])
+    stage.loop.turn()
+    stage.calls["c"].abandon()
+    stage.fail(2, "lost")
+    assert stage.events[2:] == ["send 2 x=3"]
+
+
+def test_slots_of_an_upstream_nobody_called_are_nothing() -> None:
+    stage = Stage(ON)
+    stage.batcher.slots_changed("other")
+    assert stage.loop.soon == []
+
+
+def test_many_callers_who_leave_at_once_leave_nothing_behind() -> None:
+    stage = Stage(ON)
+    for index in range(1000):
+        stage.offer(f"caller {index}", [index])
+    for call in stage.calls.values():
+        call.abandon()
+    stage.loop.turn()
+    assert stage.sent == {}
+    assert not stage.batcher.busy()
+    assert stage.counters.of("digits", 7).cancelled == 1000
+
+
+async def test_on_a_real_loop_callers_of_one_turn_are_joined_and_a_deadline_is_kept() -> None:
+    sent: list[Sent] = []
+    answers: dict[str, asyncio.Future[Failure | bytes | None]] = {}
+    loop = asyncio.get_running_loop()
+
+    def send(key: LaneKey, message: bytes, deadline: Deadline, done: Done) -> None:
+        sent.append(Sent(message, deadline, done))
+
+    def fall_back(key: LaneKey, member: Member, failure: Failure | None) -> None:
+        raise AssertionError("nothing fails here")
+
+    batcher = Batcher(send, fall_back, lambda upstream: 1, lambda model: ON, BatchCounters(), monotonic_us, loop)
+
+    def offer(name: str, value: float, deadline_us: int = NEVER_US) -> None:
+        answers[name] = loop.create_future()
+
+        def finish(message: bytes | None, failure: Failure | None, headers: Headers) -> None:
+            answers[name].set_result(message or failure)
+
+        message = predict_message([value])
+        call = Call("Predict", message, (), Deadline(deadline_us), monotonic_us(), finish)
+        tensor = RawTensor(1, (1, 1), struct.pack("<f", value))
+        key = LaneKey("pool", "digits", 7, "serving_default", (), ())
+        batcher.offer(key, Member(call, predict_pb2.PredictRequest.FromString(message), {"x": tensor}, 1, 4))
+
+    offer("a", 1)
+    offer("b", 2)
+    assert sent == []
+    await asyncio.sleep(0)
+    assert [message.x for message in sent] == [(1, 2)]
+    offer("expires", 3, monotonic_us() + 1000)
+    assert "deadline" in str(await asyncio.wait_for(answers["expires"], 10))
+    sent[0].answer(rowwise)
+    joined = await asyncio.wait_for(asyncio.gather(answers["a"], answers["b"]), 10)
+    assert all(isinstance(answer, bytes) for answer in joined)
+    batcher.close()
+    assert not batcher.busy()

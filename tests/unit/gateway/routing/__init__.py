@@ -1,0 +1,1 @@
+"""Tests of gateway/routing: the same user meets the same arm, and only those move who must."""

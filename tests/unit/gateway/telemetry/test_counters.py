@@ -1,0 +1,56 @@
+"""Counters count what they are told and stay bounded, whatever clients invent."""
+
+from __future__ import annotations
+
+from gateway.telemetry import names
+from gateway.telemetry.counters import CounterFamily, Counters, Histogram, HistogramFamily
+
+
+def test_a_call_is_counted_by_its_labels_and_its_time() -> None:
+    counters = Counters()
+    counters.request_ended("digits", "Predict", "base", 1, "OK", 1_500)
+    counters.request_ended("digits", "Predict", "base", 1, "OK", 2_500)
+    counters.request_ended(names.UNKNOWN_MODEL, "Predict", "", None, "NOT_FOUND", 10)
+    assert counters.requests.series == {
+        ("digits", "Predict", "base", "1", "OK"): 2,
+        ("(unknown)", "Predict", "", "", "NOT_FOUND"): 1,
+    }
+    assert counters.request_seconds.series["digits", "Predict"].total == 0.004
+
+
+def test_a_batch_counts_its_rows_and_its_members() -> None:
+    counters = Counters()
+    counters.batch_sent("digits", 2, rows=5, members=3)
+    assert counters.batch_members.series == {("digits", "2"): 3}
+    assert counters.batch_rows.series["digits", "2"].total == 5
+
+
+def test_a_value_on_a_bucket_edge_belongs_to_that_bucket() -> None:
+    histogram = Histogram((1.0, 2.0, 4.0))
+    for value in (0.5, 1.0, 1.5, 4.0, 4.1):
+        histogram.observe(value)
+    assert histogram.counts == [2, 1, 1, 1]
+
+
+def test_label_values_beyond_the_bound_are_counted_together() -> None:
+    family = CounterFamily(names.UNJOINED, max_series=2)
+    for number in range(5):
+        family.add((f"model{number}", "string"))
+    family.add(("model0", "string"))
+    assert family.series == {("model0", "string"): 2, ("model1", "string"): 1, ("(other)", "(other)"): 3}
+
+
+def test_histograms_beyond_the_bound_are_counted_together() -> None:
+    family = HistogramFamily(names.REQUEST_SECONDS, max_series=1)
+    for number in range(3):
+        family.observe((f"model{number}", "Predict"), 1.0)
+    assert {labels: sum(histogram.counts) for labels, histogram in family.series.items()} == {
+        ("model0", "Predict"): 1,
+        ("(other)", "(other)"): 2,
+    }
+
+
+def test_buckets_increase() -> None:
+    for metric in names.ALL:
+        assert list(metric.buckets) == sorted(set(metric.buckets))
+        assert bool(metric.buckets) == (metric.kind is names.Kind.HISTOGRAM)

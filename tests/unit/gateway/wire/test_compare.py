@@ -1,0 +1,92 @@
+"""Promises of wire/compare.py: rounding is forgiven, everything else counts."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+import pytest
+
+from gateway.wire.compare import same_answers
+from protos.stubs.tidegate.wire.v1 import tensor_pb2
+from tests.unit.gateway.wire.messages import predict_response, tensor_proto
+
+FLOAT = tensor_pb2.DT_FLOAT
+HALF_BITS = {1.0: 0x3C00, 1.001: 0x3C01, 1.25: 0x3D00}
+BFLOAT16_BITS = {1.0: 0x3F80, 1.0078: 0x3F81, 1.25: 0x3FA0}
+
+
+def reply(**outputs: tensor_pb2.TensorProto) -> bytes:
+    return predict_response(**outputs).SerializeToString()
+
+
+def floats(*values: float) -> bytes:
+    return reply(y=tensor_proto(FLOAT, [len(values)], float_val=struct.pack(f"<{len(values)}f", *values)))
+
+
+def test_floats_within_the_tolerance_are_the_same() -> None:
+    assert same_answers(floats(1.0, 100.0), floats(1.0009, 100.09))
+    assert same_answers(floats(0.0), floats(0.000009))
+    assert not same_answers(floats(1.0), floats(1.0021))
+    assert same_answers(floats(1.0), floats(1.05), rtol=0.1)
+    assert not same_answers(floats(0.0), floats(0.00002))
+
+
+def test_nan_equals_nan_and_infinity_only_itself() -> None:
+    assert same_answers(floats(math.nan, math.inf, 1.0), floats(-math.nan, math.inf, 1.00001))
+    assert not same_answers(floats(math.nan), floats(1.0))
+    assert not same_answers(floats(1.0), floats(math.inf))
+    assert not same_answers(floats(-math.inf), floats(math.inf))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "code"), [(tensor_pb2.DT_DOUBLE, "2d"), (tensor_pb2.DT_COMPLEX64, "2f"), (tensor_pb2.DT_COMPLEX128, "2d")]
+)
+def test_doubles_and_complex_numbers_are_floats_too(dtype: int, code: str) -> None:
+    shape = [2] if dtype == tensor_pb2.DT_DOUBLE else [1]
+
+    def answer(one: float, two: float) -> bytes:
+        return reply(y=tensor_proto(dtype, shape, tensor_content=struct.pack("<" + code, one, two)))
+
+    assert same_answers(answer(1.0, 2.0), answer(1.0001, 2.0001))
+    assert not same_answers(answer(1.0, 2.0), answer(1.0, 3.0))
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(tensor_pb2.DT_HALF, HALF_BITS), (tensor_pb2.DT_BFLOAT16, BFLOAT16_BITS)])
+def test_one_unit_in_the_last_place_of_a_short_float_is_rounding(dtype: int, bits: dict[float, int]) -> None:
+    exact, rounded, other = [reply(y=tensor_proto(dtype, [1], half_val=[value])) for value in bits.values()]
+    assert same_answers(exact, rounded, rtol=0)
+    assert not same_answers(exact, other, rtol=0)
+
+
+def test_the_encoding_does_not_matter_the_values_do() -> None:
+    content = reply(y=tensor_proto(FLOAT, [1], tensor_content=struct.pack("<f", 5)))
+    assert same_answers(content, floats(5))
+    assert not same_answers(content, floats(6))
+
+
+def test_whole_numbers_and_strings_are_equal_or_not() -> None:
+    def listed(dtype: int, **values: list[int] | list[bytes]) -> bytes:
+        return reply(y=tensor_proto(dtype, [1], **values))
+
+    int64, string = tensor_pb2.DT_INT64, tensor_pb2.DT_STRING
+    assert same_answers(listed(int64, int64_val=[10**6]), listed(int64, int64_val=[10**6]))
+    assert not same_answers(listed(int64, int64_val=[10**6]), listed(int64, int64_val=[10**6 + 1]))
+    assert not same_answers(listed(string, string_val=[b"a"]), listed(string, string_val=[b"b"]))
+
+
+def test_another_spec_alias_dtype_or_shape_is_another_answer() -> None:
+    one = tensor_proto(FLOAT, [1], float_val=bytes(4))
+    other_version = predict_response(y=one)
+    other_version.model_spec.version.value = 8
+    assert not same_answers(reply(y=one), other_version.SerializeToString())
+    assert not same_answers(reply(y=one), reply(z=one))
+    assert not same_answers(reply(y=one), reply(y=tensor_proto(FLOAT, [1, 1], float_val=bytes(4))))
+    assert not same_answers(reply(y=one), reply(y=tensor_proto(tensor_pb2.DT_INT32, [1], int_val=[0])))
+
+
+def test_what_cannot_be_read_is_not_the_same() -> None:
+    one = floats(1.0)
+    assert not same_answers(one, b"\x0a\xff\xff")
+    assert not same_answers(one, reply(y=tensor_proto(FLOAT, [1], tensor_content=bytes(3))))
+    assert not same_answers(one, reply(y=tensor_proto(FLOAT, [1], float_val=bytes(3))))
