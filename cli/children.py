@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 LOG_TAIL_LINES = 15
@@ -31,12 +31,14 @@ class Child:
         self.log = log
         self.port_file = port_file
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_begins_bytes = 0  # what is before is of earlier starts
 
     def start(self) -> None:
         """Start the process; its output is appended to the log."""
         if self.port_file is not None:
             self.port_file.unlink(missing_ok=True)
         with self.log.open("ab") as log:
+            self._log_begins_bytes = log.tell()
             self._process = subprocess.Popen(
                 self.argv, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, env=_quiet()
             )
@@ -47,12 +49,20 @@ class Child:
 
     def wait_ready(self, timeout_s: float) -> int:
         """The port it listens on. Raises: ChildFailed when it exits first or takes longer."""
+        port = self.wait_ready_unless(timeout_s, lambda: False)
+        assert port is not None, "only who asks to be stopped waits in vain"
+        return port
+
+    def wait_ready_unless(self, timeout_s: float, stopped: Callable[[], bool]) -> int | None:
+        """As `wait_ready`; None as soon as `stopped` says so."""
         if self.port_file is None:
             raise ValueError(f"{self.name} has no port file to wait for")
         end_s = time.monotonic() + timeout_s
         while not self.port_file.exists():
             if not self.running:
                 raise ChildFailed(f"{self.name} ended at start (status {self.status}):\n{self.last_words()}")
+            if stopped():
+                return None
             if time.monotonic() > end_s:
                 raise ChildFailed(f"{self.name} is not ready after {timeout_s:g} s:\n{self.last_words()}")
             time.sleep(POLL_S)
@@ -93,8 +103,9 @@ class Child:
     def last_words(self) -> str:
         """The end of its log, for error messages."""
         with contextlib.suppress(OSError):  # no log yet: nothing to tell
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-            return "\n".join(f"  | {line}" for line in lines[-LOG_TAIL_LINES:])
+            lines = self.log.read_bytes()[self._log_begins_bytes :].decode(errors="replace").splitlines()
+            if lines:
+                return "\n".join(f"  | {line}" for line in lines[-LOG_TAIL_LINES:])
         return "  | (it wrote nothing)"
 
     def _close_pipe(self) -> None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
 from types import FrameType
 
 import click
+from google.protobuf import text_format
 
 from cli.children import Child, ChildFailed
+from protos.stubs.tidegate.wire.v1 import management_pb2
 
 START_TIMEOUT_S = 120.0
 LOOK_S = 0.2
 EXIT_OK, EXIT_BROKEN = 0, 1
+# A version that is still being copied gets a few seconds; TensorFlow Serving's 5 minutes are too long to watch.
+LOAD_RETRIES = ("--max_num_load_retries=3", "--load_retry_interval_micros=1000000")
+_MODEL_NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
 
 
 class CannotStart(Exception):
@@ -26,16 +33,38 @@ def find_models(model_dir: Path) -> list[str]:
     """Names of the folders that hold at least one numbered version. Raises: CannotStart."""
     if not model_dir.is_dir():
         raise CannotStart(f"{model_dir} is no folder; give the folder that holds NAME/VERSION/saved_model.pb")
-    names = sorted(
-        entry.name
-        for entry in model_dir.iterdir()
-        if entry.is_dir() and any(version.name.isdecimal() and version.is_dir() for version in entry.iterdir())
-    )
+    try:
+        names = sorted(entry.name for entry in model_dir.iterdir() if entry.is_dir() and _has_a_version(entry))
+    except OSError as error:
+        raise CannotStart(f"{error.filename}: {error.strerror}; give a folder that you may read") from error
+    wrong = [name for name in names if not _MODEL_NAME.fullmatch(name)]
+    if wrong:
+        listed = ", ".join(map(repr, wrong))
+        raise CannotStart(f"{model_dir}: {listed}: no model name; letters, digits, '.', '_' and '-' make one")
     if not names:
         raise CannotStart(
             f"{model_dir} holds no NAME/VERSION/ folder; `tidegate export MODEL --out {model_dir}` makes one"
         )
     return names
+
+
+def _has_a_version(folder: Path) -> bool:
+    return any(entry.name.isascii() and entry.name.isdigit() and entry.is_dir() for entry in folder.iterdir())
+
+
+def check_port(host: str, port: int) -> None:
+    """A busy port is told before models are loaded, which takes long. Raises: CannotStart."""
+    if port == 0:
+        return
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise CannotStart(f"{host}:{port} cannot be listened on: {error.strerror}; give another port") from error
+
+
+class _ToldToStop(Exception):
+    """A signal came before everything was up."""
 
 
 class Up:
@@ -56,13 +85,17 @@ class Up:
         self._state_dir = state_dir
         self._drain_timeout_s = drain_timeout_s
         self._signals = 0
+        check_port(host, port)
+        check_port("127.0.0.1", http_port)
+        configuration = state_dir / "models.config"
         try:
             state_dir.mkdir(parents=True, exist_ok=True)
+            configuration.write_text(models_config(models, model_dir), encoding="utf-8")
         except OSError as error:
-            raise CannotStart(f"{state_dir}: {error.strerror}; give another --state-dir") from error
-        configuration = state_dir / "models.config"
-        configuration.write_text(models_config(models, model_dir), encoding="utf-8")
+            raise CannotStart(f"{error.filename or state_dir}: {error.strerror}; give another --state-dir") from error
         backend = ["-m", "backend", "--port=0", f"--model_config_file={configuration}", "--exit_with_parent"]
+        backend += ["--num_load_threads=1", "--grpc_max_threads=64"]  # more than the gateway ever has in flight
+        backend += LOAD_RETRIES
         self._backend = self._child("backend", [*backend, f"--port_file={state_dir / 'backend.port'}"])
         self._gateway_argv = ["-m", "gateway", "--host", host, "--port", str(port), "--http-port", str(http_port)]
         self._gateway_argv += ["--state-dir", str(state_dir), "--exit-with-parent"]
@@ -76,7 +109,11 @@ class Up:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         try:
-            self._start()
+            try:
+                self._start()
+            except _ToldToStop:
+                click.echo("stopped before anything was served")
+                return EXIT_OK
             while not self._signals and self._gateway.running and self._backend.running:
                 time.sleep(LOOK_S)
             if not self._signals:
@@ -92,15 +129,21 @@ class Up:
         click.echo(f"loading {', '.join(self._models)} into the embedded TensorFlow Serving ...")
         try:
             self._backend.start()
-            self._gateway.argv += ["--upstream", f"127.0.0.1:{self._backend.wait_ready(START_TIMEOUT_S)}"]
+            self._gateway.argv += ["--upstream", f"127.0.0.1:{self._ready(self._backend)}"]
             self._gateway.start()
-            port = self._gateway.wait_ready(START_TIMEOUT_S)
-        except ChildFailed as error:
+            port = self._ready(self._gateway)
+        except (ChildFailed, OSError) as error:
             raise CannotStart(str(error)) from error
         pages = json.loads((self._state_dir / "gateway.port").read_text(encoding="utf-8"))["http_port"]
         click.echo(
             f"serving at {self._host}:{port} (gRPC); pages at http://{self._host}:{pages}/metrics; ctrl-C ends it"
         )
+
+    def _ready(self, child: Child) -> int:
+        port = child.wait_ready_unless(START_TIMEOUT_S, lambda: bool(self._signals))
+        if port is None:
+            raise _ToldToStop
+        return port
 
     def _drain(self) -> int:
         """Gateway first, so that its last calls still find the backend."""
@@ -125,8 +168,8 @@ class Up:
 
 def models_config(models: list[str], model_dir: Path) -> str:
     """A ModelServerConfig in text form: every model, all of TensorFlow Serving's defaults (latest version)."""
-    entries = "".join(
-        f'  config {{ name: "{name}" base_path: "{model_dir.resolve() / name}" model_platform: "tensorflow" }}\n'
-        for name in models
-    )
-    return f"model_config_list {{\n{entries}}}\n"
+    config = management_pb2.ModelServerConfig()
+    for name in models:
+        base_path = str(model_dir.resolve() / name)
+        config.model_config_list.config.add(name=name, base_path=base_path, model_platform="tensorflow")
+    return text_format.MessageToString(config)

@@ -47,6 +47,7 @@ class Call:
     __slots__ = (
         "_finish",
         "_on_end",
+        "answered",
         "arm",
         "deadline",
         "ended",
@@ -67,6 +68,7 @@ class Call:
         self.deadline = deadline
         self.started_us = started_us
         self.ended = False
+        self.answered = False  # ended by a reply
         self.model = ""  # set once routed, for metrics and response headers
         self.arm = ""
         self.version: int | None = None
@@ -75,6 +77,7 @@ class Call:
 
     def reply(self, message: bytes, headers: Headers = ()) -> None:
         if not self.ended:
+            self.answered = True
             self._end()
             self._finish(message, None, headers)
 

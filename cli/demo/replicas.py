@@ -62,6 +62,7 @@ class Replica:
             f"--port={self.port}",
             f"--model_config_file={self._places.models_config}",
             "--num_load_threads=1",
+            "--grpc_max_threads=64",  # more than the gateway ever has in flight on one replica
             "--exit_with_parent",
             f"--port_file={port_file}",
         ]  # fmt: skip

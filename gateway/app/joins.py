@@ -31,7 +31,7 @@ class Joins:
             done(None, NoReplica(f'upstream "{key.upstream}" is gone from the configuration'))
             return
         self._courier.carry(
-            Errand(upstream, key.model, key.version, PREDICT_PATH, message, (), deadline, None, delivered, kin=key)
+            Errand(upstream, key.model, key.version, PREDICT_PATH, message, (), deadline, None, delivered)
         )
 
     def replicas_up(self, upstream: str) -> int:

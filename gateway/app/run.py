@@ -34,9 +34,6 @@ def run(
 
     Returns the exit status: 0; 1 when calls were cut off or a second signal came; 2 when it could not start.
     """
-    os.environ.setdefault(
-        "GRPC_VERBOSITY", "NONE"
-    )  # else its core adds lines of its own to ours; read at its first use
     return uvloop.run(_run(settings, config_path, state_dir, port_file, exit_with_parent))
 
 

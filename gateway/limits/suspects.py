@@ -48,13 +48,12 @@ class SuspectPolicy:
 class SuspectRules:
     """Deaths, answers and blocks by fingerprint; bounded: the oldest is forgotten first."""
 
-    __slots__ = ("_answered_us", "_blocked_until_us", "_policy", "_watch_until_us")
+    __slots__ = ("_answered_us", "_blocked_until_us", "_policy")
 
     def __init__(self, policy: SuspectPolicy) -> None:
         self._policy = policy
         self._blocked_until_us: OrderedDict[Hashable, int] = OrderedDict()
         self._answered_us: OrderedDict[Hashable, int] = OrderedDict()
-        self._watch_until_us = 0
 
     def is_blocked(self, fingerprint: Hashable, now_us: int) -> bool:
         until_us = self._blocked_until_us.get(fingerprint)
@@ -70,30 +69,19 @@ class SuspectRules:
         """Cheap pre-check: no fingerprint needs computing while nothing is blocked."""
         return bool(self._blocked_until_us)
 
-    def wants_answers(self, now_us: int) -> bool:
-        """Whether answered calls should be told with `answered`: only for a while after a death."""
-        return now_us < self._watch_until_us
-
-    def replica_died(self, now_us: int) -> None:
-        """A replica died with calls in flight: from now on answers vouch for their fingerprints."""
-        self._watch_until_us = now_us + self._block_us
-
     def adopt(self, policy: SuspectPolicy) -> None:
         """Go by another policy from now on; blocks that stand keep their end."""
         self._policy = policy
 
     def answered(self, fingerprint: Hashable, now_us: int) -> None:
-        """A replica answered a call of this fingerprint and lived."""
+        """A replica answered a call of this fingerprint and lived; told of every answer, as deaths come unannounced."""
         _remember(self._answered_us, fingerprint, now_us)
 
-    def judge(self, fingerprint: Hashable, deaths: int, now_us: int, kin: Hashable = None) -> Verdict:
-        """`deaths`: how many replicas died while this very call was in flight, the last one included (>= 1).
-
-        `kin` is what joined calls are vouched for by (their lane); None for a call that is not of any.
-        """
+    def judge(self, fingerprint: Hashable, deaths: int, now_us: int) -> Verdict:
+        """`deaths`: how many replicas died while this very call was in flight, the last one included (>= 1)."""
         if deaths < MAX_DEATHS:
             return Verdict.RETRY_ALONE
-        if self._vouched(fingerprint, now_us) or (kin is not None and self._vouched(kin, now_us)):
+        if self._vouched(fingerprint, now_us):
             return Verdict.REFUSE
         _remember(self._blocked_until_us, fingerprint, now_us + self._block_us)
         return Verdict.REFUSE_AND_BLOCK

@@ -36,7 +36,7 @@ class Journey:
     """Lives as long as its call. `choice` may change once, when the version that the gateway chose is gone."""
 
     __slots__ = (
-        "call", "choice", "context", "counted", "deaths", "died", "errand", "headers", "heads", "known", "lane",
+        "call", "choice", "context", "counted", "deaths", "died", "errand", "headers", "heads", "known",
         "rerouted", "route", "upstream", "view",
     )  # fmt: skip
 
@@ -50,7 +50,6 @@ class Journey:
         self.errand: Errand | None = None
         self.deaths = 0  # replicas that died while this call was in flight on them, over all its errands
         self.died: Replica | None = None
-        self.lane: LaneKey | None = None  # once it has been one of a batch
         call.model = view.name
         self._choose()
 
@@ -122,8 +121,7 @@ class Journey:
             context.counters.unjoined.add((self.route.name, share.value))
             return False
         member = Member(self.call, view.request, share.inputs, share.rows, share.nbytes, self.headers, self)
-        self.lane = share.lane_key(self.route.upstream, self.route.name, version)
-        context.batcher.offer(self.lane, member)
+        context.batcher.offer(share.lane_key(self.route.upstream, self.route.name, version), member)
         return True
 
     def _refuse_if_blocked(self) -> None:
@@ -166,7 +164,6 @@ class Journey:
             call.deadline,
             self._fingerprint if self.known else None,
             self._delivered,
-            self.lane,
         )
         self.errand.deaths, self.errand.died = self.deaths, self.died
         return self.errand
@@ -211,7 +208,6 @@ class Journey:
         self._uncount()
         self._choose()
         self._count()
-        self.lane = None
         try:
             if self.call.method == "Predict":
                 self._checked()
@@ -234,6 +230,8 @@ class Journey:
     def _end(self) -> None:
         """The call ended, by whosever hands: whatever is still on its way for it is called back."""
         self._uncount()
+        if self.known and self.call.answered:
+            self.context.courier.rules.answered(self._fingerprint(), monotonic_us())
         if self.errand is not None:
             errand, self.errand = self.errand, None
             self.context.courier.cancel(errand)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,7 @@ class GrpcioServer:
     async def start(self) -> None:
         """Listen. Raises: CannotListen."""
         listen, address = self._listen, _address(self._listen.host, self._listen.port)
+        _refuse_if_taken(listen.host, listen.port)
         try:
             if listen.certificate is None:
                 self.port = self.server.add_insecure_port(address)
@@ -74,14 +76,27 @@ class GrpcioServer:
             if listen.unix_socket is not None:
                 self.server.add_insecure_port(f"unix:{listen.unix_socket}")
         except RuntimeError as error:
-            raise CannotListen(
-                f"gRPC port {address} cannot be opened: it is in use or not ours to open; give a free --port"
-            ) from error
+            raise CannotListen(f"gRPC cannot listen on {address} or its Unix socket: {error}; give others") from error
         await self.server.start()
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, give those in flight `grace_s`, then end them."""
         await self.server.stop(grace_s)
+
+
+def _refuse_if_taken(host: str, port: int) -> None:
+    """gRPC tells why a port can't be opened only in its own log. Raises: CannotListen with the system's reason."""
+    if not port:
+        return
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise CannotListen(
+            f"gRPC port {_address(host, port)} cannot be opened: {error.strerror or error}; give a free --port"
+        ) from error
 
 
 def _address(host: str, port: int) -> str:

@@ -24,13 +24,10 @@ Delivered = Callable[[bytes | None, Failure | None, Replica | None], None]
 
 
 class Errand:
-    """One message on its way. `fingerprint` is computed only when a replica died; None: never retried after a death.
-
-    `kin` is the lane it travels for, or came from: joined answers vouch for the fingerprints of their lane.
-    """
+    """One message on its way. `fingerprint` is computed only when a replica died; None: never retried after a death."""
 
     __slots__ = (
-        "attempts", "cancel_sent", "deadline", "deaths", "delivered", "died", "fingerprint", "kin", "message",
+        "attempts", "cancel_sent", "deadline", "deaths", "delivered", "died", "fingerprint", "message",
         "metadata", "model", "path", "replica", "upstream", "version", "waiter",
     )  # fmt: skip
 
@@ -45,7 +42,6 @@ class Errand:
         deadline: Deadline,
         fingerprint: Callable[[], Hashable] | None,
         delivered: Delivered,
-        kin: Hashable = None,
     ) -> None:
         self.upstream = upstream
         self.model = model
@@ -56,7 +52,6 @@ class Errand:
         self.deadline = deadline
         self.fingerprint = fingerprint
         self.delivered = delivered
-        self.kin = kin
         self.attempts = 0
         self.deaths = 0
         self.died: Replica | None = None  # the last one
@@ -115,7 +110,8 @@ class Courier:
             errand.cancel_sent = None
             self._release(errand)
             if failure is None:
-                self._vouch(errand)
+                if errand.deaths:
+                    self.counters.suspects.add(("answered",))
                 errand.delivered(reply, None, replica)
             else:
                 self._failed(errand, replica, failure)
@@ -129,15 +125,6 @@ class Courier:
         if replica is not None and waiter is not None:
             errand.replica = errand.waiter = None
             errand.upstream.release(replica, errand.model, errand.version, waiter.alone)
-
-    def _vouch(self, errand: Errand) -> None:
-        if errand.deaths:
-            self.counters.suspects.add(("answered",))
-        now_us = monotonic_us()
-        if errand.kin is not None:
-            self.rules.answered(errand.kin, now_us)
-        if errand.fingerprint is not None and self.rules.wants_answers(now_us):
-            self.rules.answered(errand.fingerprint(), now_us)
 
     def _failed(self, errand: Errand, replica: Replica, failure: Failure) -> None:
         if not isinstance(failure, UpstreamFailed):
@@ -165,12 +152,11 @@ class Courier:
     def _after_death(self, errand: Errand, died: Replica | None, failure: Failure) -> None:
         now_us = monotonic_us()
         errand.died = died
-        self.rules.replica_died(now_us)
         if errand.fingerprint is None:
             self.counters.suspects.add(("passed_on",))
             errand.delivered(None, failure, died)
             return
-        verdict = self.rules.judge(errand.fingerprint(), errand.deaths, now_us, errand.kin)
+        verdict = self.rules.judge(errand.fingerprint(), errand.deaths, now_us)
         if verdict is Verdict.RETRY_ALONE:
             self.counters.suspects.add(("retried",))
             self._place(errand, died, alone=True)
