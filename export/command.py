@@ -50,7 +50,7 @@ EXIT_USER_ERROR = 2
     help="Norm by which channels are ranked.",
 )
 @click.option(
-    "--fine-tune-epochs", type=int, default=10, show_default=True, help="Passes over the training rows after pruning."
+    "--fine-tune-epochs", type=int, default=6, show_default=True, help="Passes over the training rows after pruning."
 )
 @click.option(
     "--data",
@@ -109,9 +109,7 @@ def command(
             data_path=data_path,
             version=version,
             max_batch_size=max_batch_size,
-            allowed_batch_sizes=parse_batch_sizes(allowed_batch_sizes)
-            if allowed_batch_sizes
-            else default_sizes(max_batch_size),
+            allowed_batch_sizes=_sizes(allowed_batch_sizes, max_batch_size),
             served_base_path=served_base_path,
             version_policy=parse_version_policy(version_policy) if version_policy else None,
             fine_tune_epochs=fine_tune_epochs,
@@ -124,6 +122,10 @@ def command(
         sys.exit(EXIT_STOPPED if isinstance(error, InterruptedExportError) else EXIT_USER_ERROR)
 
 
+def _sizes(text: str | None, max_batch_size: int) -> tuple[int, ...]:
+    return parse_batch_sizes(text) if text else default_sizes(max_batch_size)
+
+
 def default_sizes(max_batch_size: int) -> tuple[int, ...]:
     """1, 8, 32 and 64 as far as they are below the largest size, then the largest."""
     return (*(size for size in (1, 8, 32, 64) if size < max_batch_size), max_batch_size)
@@ -133,10 +135,10 @@ def _export(options: ExportOptions, as_json: bool) -> None:
     """Run the export and print it; progress goes to stderr, so that stdout holds the result only."""
     from export.failures import signals_raise
     from export.run import precheck, run_export
-    from export.tensorflow_names import quiet_tensorflow
+    from export.tensorflow_names import start_tensorflow
 
     precheck(options)
-    quiet_tensorflow()
+    start_tensorflow()
 
     with signals_raise():
         exported = run_export(options, lambda text: click.echo(text, err=True))

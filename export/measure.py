@@ -76,12 +76,15 @@ def predicted_classes(scores: Array) -> Array:
 def measure_latency(
     version_dir: Path, baseline_dir: Path | None, signature: Signature, data: Mapping[str, Array] | None
 ) -> list[Latency]:
-    """Time single calls on one thread, variant and baseline in turns so that the machine's noise meets both alike."""
+    """Time single calls, variant and baseline in turns so that the machine's noise meets both alike.
+
+    On one thread an operation where `start_tensorflow` started TensorFlow, as the command line does.
+    """
     found = []
-    with ServedModel(version_dir, threads=1) as variant:
+    with ServedModel(version_dir) as variant:
         models = [variant]
         if baseline_dir is not None:
-            models.append(ServedModel(baseline_dir, threads=1))
+            models.append(ServedModel(baseline_dir))
         try:
             for rows in LATENCY_ROWS:
                 inputs = sample_rows(signature, rows, data)

@@ -68,7 +68,7 @@ class ExportOptions:
     allowed_batch_sizes: tuple[int, ...] = (1, 8, 32, 64)
     served_base_path: str | None = None
     version_policy: VersionPolicy | None = None
-    fine_tune_epochs: int = 10
+    fine_tune_epochs: int = 6
     trust_model_code: bool = False
     allow_signature_change: bool = False
 

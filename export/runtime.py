@@ -18,14 +18,13 @@ Array = npt.NDArray[Any]
 class ServedModel:
     """A SavedModel loaded from disk, ready to answer; a context manager that owns its session."""
 
-    def __init__(self, version_dir: Path, threads: int = 0) -> None:
-        """Load it. threads: of one operation, 0 for TensorFlow's choice. Raises: what TensorFlow's loader raises."""
+    def __init__(self, version_dir: Path) -> None:
+        """Load it. Raises: what TensorFlow's loader raises."""
         import tensorflow as tf
 
         graph = tf.Graph()
-        config = tf.compat.v1.ConfigProto(intra_op_parallelism_threads=threads)
         with graph.as_default():
-            self._session = tf.compat.v1.Session(graph=graph, config=config)
+            self._session = tf.compat.v1.Session(graph=graph)
             meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], str(version_dir))
         signature_def = meta_graph.signature_def[SERVING_DEFAULT]
         self.signature: Signature = signature_from_proto(signature_def)

@@ -11,8 +11,12 @@ from typing import Any
 from export.signature import TensorInfo
 
 
-def quiet_tensorflow() -> None:
-    """Import TensorFlow without the chatter its C++ parts write to stderr while starting; shown only if it fails."""
+def start_tensorflow() -> None:
+    """Import TensorFlow without the chatter its C++ parts write to stderr while starting; shown only if it fails.
+
+    One thread an operation: all sessions of a process share the first one's threads, and latency is measured on one.
+    A process that has started TensorFlow already keeps its own number.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import logging
 
@@ -20,6 +24,8 @@ def quiet_tensorflow() -> None:
         import keras  # noqa: F401 - imported here so that later imports find it started
         import tensorflow as tf
 
+        with contextlib.suppress(RuntimeError):  # raised when it is too late to choose
+            tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.constant(0)  # starts the devices, which say most of it
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)

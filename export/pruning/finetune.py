@@ -107,11 +107,9 @@ def fine_tune(model: Any, inputs: Mapping[str, Any], labels: Any, job: Job) -> N
 def main(folder: Path) -> int:
     """Do the job of a folder; exit status 0 when the weights are written."""
     end_with_parent()
-    from export.source import load_keras
-    from export.tensorflow_names import quiet_tensorflow
-
-    quiet_tensorflow()
     import keras
+
+    from export.source import load_keras
 
     job = Job.read(folder)
     keras.utils.set_random_seed(job.seed)

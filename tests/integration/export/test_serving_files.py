@@ -1,0 +1,117 @@
+"""Serving files: read back by TensorFlow Serving's own definitions, other models kept, never half written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import text_format
+
+from export.errors import BadServingFileError
+from export.options import ExportOptions, VersionPolicy
+from export.serving_files import BATCHING_PARAMETERS, MODELS_CONFIG, SERVER_FLAGS, write_serving_files
+from tests.integration.export.definitions import message
+
+pytestmark = pytest.mark.slow
+
+# The flags of tensorflow_model_server's main.cc that the shipped and the written files may use.
+KNOWN_FLAGS = {
+    "port", "rest_api_port", "model_config_file", "enable_batching", "batching_parameters_file",
+    "monitoring_config_file", "per_process_gpu_memory_fraction", "grpc_max_threads", "num_load_threads",
+    "tensorflow_intra_op_parallelism", "tensorflow_inter_op_parallelism", "enable_model_warmup",
+    "xla_gpu_compilation_enabled", "enable_grpc_healthcheck_service",
+}  # fmt: skip
+
+
+def options(out: Path, **changes: Any) -> ExportOptions:
+    return ExportOptions(**{"model_path": Path("m.keras"), "name": "digits", "out_dir": out, **changes})
+
+
+def models_of(path: Path) -> dict[str, Any]:
+    from tensorflow_serving.config import model_server_config_pb2
+
+    config = text_format.Parse(path.read_text(), model_server_config_pb2.ModelServerConfig())
+    return {model.name: model for model in config.model_config_list.config}
+
+
+def flags_of(path: Path) -> dict[str, str]:
+    """Read a flags file as its own first comment says: comments out, the rest as arguments."""
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    arguments = " ".join(lines).split()
+    assert all(argument.startswith("--") and "=" in argument for argument in arguments)
+    return dict(argument[2:].split("=", 1) for argument in arguments)
+
+
+def assert_every_setting_is_explained(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    for before, line in zip(["", *lines], lines, strict=False):
+        if line.startswith("--"):
+            assert before.startswith(("#", "--")), f"{path.name}: {line} has no comment before it"
+
+
+def test_a_new_model_is_served_from_the_absolute_folder_at_its_latest_version(tmp_path: Path) -> None:
+    write_serving_files(options(tmp_path), 1)
+    model = models_of(tmp_path / MODELS_CONFIG)["digits"]
+    assert model.base_path == str(tmp_path / "digits")
+    assert model.model_platform == "tensorflow"
+    assert model.model_version_policy.latest.num_versions == 1
+
+
+@pytest.mark.parametrize("base", ["/models", "/models/"])
+def test_the_servers_own_path_is_written(base: str, tmp_path: Path) -> None:
+    write_serving_files(options(tmp_path, served_base_path=base), 1)
+    assert models_of(tmp_path / MODELS_CONFIG)["digits"].base_path == "/models/digits"
+    assert flags_of(tmp_path / SERVER_FLAGS)["model_config_file"] == "/models/models.config"
+
+
+def test_other_models_and_labels_are_kept(tmp_path: Path) -> None:
+    (tmp_path / MODELS_CONFIG).write_text(
+        'model_config_list { config { name: "other" base_path: "/srv/other" model_platform: "tensorflow" }\n'
+        'config { name: "digits" base_path: "/srv/digits" model_platform: "tensorflow"\n'
+        '  model_version_policy { specific { versions: 1 } } version_labels { key: "stable" value: 1 } } }'
+    )
+    files = write_serving_files(options(tmp_path), 2)
+    models = models_of(tmp_path / MODELS_CONFIG)
+    assert models["other"].base_path == "/srv/other"
+    assert models["digits"].base_path == "/srv/digits"
+    assert list(models["digits"].model_version_policy.specific.versions) == [1]
+    assert dict(models["digits"].version_labels) == {"stable": 1}
+    assert "version 2 isn't among them" in files.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("policy", "choice"),
+    [(VersionPolicy(), "all"), (VersionPolicy(specific=(1, 2)), "specific"), (VersionPolicy(latest_count=2), "latest")],
+)
+def test_a_given_policy_replaces_the_one_before(policy: VersionPolicy, choice: str, tmp_path: Path) -> None:
+    write_serving_files(options(tmp_path, version_policy=VersionPolicy(specific=(7,))), 7)
+    files = write_serving_files(options(tmp_path, version_policy=policy), 2)
+    assert models_of(tmp_path / MODELS_CONFIG)["digits"].model_version_policy.WhichOneof("policy_choice") == choice
+    assert files.notes == ()
+
+
+def test_batching_parameters_end_at_the_largest_batch(tmp_path: Path) -> None:
+    write_serving_files(options(tmp_path, max_batch_size=16, allowed_batch_sizes=(1, 4, 16)), 1)
+    text = (tmp_path / BATCHING_PARAMETERS).read_text()
+    parameters = text_format.Parse(text, message("BatchingParameters"))
+    assert list(parameters.allowed_batch_sizes) == [1, 4, 16]
+    assert parameters.max_batch_size.value == 16
+    assert parameters.num_batch_threads.value >= 1
+
+
+def test_the_flags_are_tensorflow_servings_and_each_is_explained(tmp_path: Path) -> None:
+    write_serving_files(options(tmp_path), 1)
+    flags = flags_of(tmp_path / SERVER_FLAGS)
+    assert set(flags) <= KNOWN_FLAGS
+    assert flags["batching_parameters_file"] == str(tmp_path / BATCHING_PARAMETERS)
+    assert 0 < float(flags["per_process_gpu_memory_fraction"]) < 1
+    assert_every_setting_is_explained(tmp_path / SERVER_FLAGS)
+
+
+def test_a_config_no_server_would_load_is_refused_and_kept(tmp_path: Path) -> None:
+    text = 'custom_model_config { type_url: "x" }'
+    (tmp_path / MODELS_CONFIG).write_text(text)
+    with pytest.raises(BadServingFileError, match="custom_model_config"):
+        write_serving_files(options(tmp_path), 1)
+    assert (tmp_path / MODELS_CONFIG).read_text() == text
