@@ -1,5 +1,7 @@
-# Everything a person or CI runs. Needs Python 3.11 or newer, make and a network to the package registry, once.
-PYTHON ?= python3
+# Everything a person or CI runs. Needs Python 3.11 to 3.13 (TensorFlow has no wheels beyond), make and a network to the
+# package registry, once.
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,\
+  $(shell $(name) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) and print("$(name)")' 2>/dev/null)) python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -11,8 +13,9 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 install: $(INSTALLED)
 
 $(INSTALLED): constraints.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tidegate needs Python 3.11 or newer; set PYTHON=")'
-	@echo "Installing into $(VENV) (about 1 GB, TensorFlow included; a few minutes the first time)..."
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and \
+	  "Tidegate needs Python 3.11, 3.12 or 3.13; say which: make PYTHON=python3.12 ...")'
+	@echo "Installing into $(VENV) (about 2.6 GB, TensorFlow included; a few minutes the first time)..."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
@@ -24,7 +27,7 @@ demo: install
 # Static checks and unit tests side by side; under a minute on two cores.
 check: install
 	@mkdir -p build
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 unit static
+	@$(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync=target --jobs=2) unit static
 
 static:
 	$(BIN)/ruff format --check .
@@ -40,6 +43,9 @@ test: check
 	$(BIN)/pytest tests -m slow
 
 bench: install
+	@command -v h2load >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  apt-get install -y -qq --no-install-recommends nghttp2-client >/dev/null; } || \
+	  echo "h2load (package nghttp2-client) is missing: using the slower generator of our own"
 	$(BIN)/python -m benchmarks
 
 protos: install
@@ -53,6 +59,7 @@ lock:
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --quiet --output-file constraints.txt
 
+# Keeps .venv, and .tidegate: a gateway's rollouts live there.
 clean:
-	rm -rf build dist .mypy_cache .ruff_cache .hypothesis .tidegate *.egg-info
+	rm -rf build dist .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -163,9 +164,12 @@ def _need_spec(request: Any) -> None:
 
 
 def _deadline_us(context: grpc.ServicerContext) -> int | None:
-    """The caller's deadline on our clock; None: it waits forever."""
+    """The caller's deadline on our clock; None: it waits forever.
+
+    grpcio says that of a call without deadline by a number of centuries, which no wait of Python's can take.
+    """
     left_s = context.time_remaining()
-    return None if left_s is None else now_us() + int(left_s * 1e6)
+    return None if left_s is None or left_s > threading.TIMEOUT_MAX else now_us() + int(left_s * 1e6)
 
 
 def _bytes(message: Any) -> bytes:

@@ -12,10 +12,13 @@ from gateway.errors import Failure
 
 # Exactly one of reply and failure is not None; called once, perhaps before `Send` returns.
 Done = Callable[[bytes | None, Failure | None], None]
-# Carry a Predict message to a replica of the key's upstream that has its version, retries included.
-Send = Callable[[LaneKey, bytes, Deadline, Done], None]
-# Run one member alone. The failure is the join's, or its own if its replica died or its version went; None if joining
-# is off for it.
+# Calls back what was sent, whose `Done` is not called then; of no consequence once that was called.
+CallBack = Callable[[], None]
+# Carry a Predict message to a replica of the key's upstream that has its version, retries included. None: what is sent
+# can't be called back.
+Send = Callable[[LaneKey, bytes, Deadline, Done], CallBack | None]
+# Run one member alone. The failure is the join's, or its own if its replica died or its version went, or that no
+# replica is up; None if joining is off for it.
 Fallback = Callable[[LaneKey, Member, Failure | None], None]
 
 

@@ -1,9 +1,9 @@
 """Proof before joining: whether a signature's rows are independent, learned from trials.
 
 An unknown first dimension does not say so: a softmax over it has one too, and would mix strangers' answers. So while
-nothing is proved, a few callers at a time run alone and get those answers; the same callers also run joined, and the
-two are compared. Rows that are all alike prove less than rows that differ (a mean over the batch leaves them as they
-are), so each kind of batch is proved by its own kind.
+nothing is proved, a few callers at a time run alone and get those answers; then, if none failed, the same calls run
+joined, and the two are compared. Rows that are all alike prove less than rows that differ (a mean over the batch leaves
+them as they are), so each kind of batch is proved by its own kind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gateway.batching.key import ProofKey
 from gateway.batching.policy import BatchMode
 
 TRIALS_WANTED: Final = 3
-TRIAL_MEMBERS: Final = 8  # a trial sends each of them alone, and one join
+TRIAL_MEMBERS: Final = 8  # a trial sends each of them alone, then one join
 STRIKES_ALLOWED: Final = 1  # joins that failed although each member alone was answered
 MAX_PROOFS: Final = 4096
 NO_LIMIT: Final = 2**31
@@ -44,7 +44,7 @@ class Finding(enum.Enum):
     SAME = "same"
     DIFFERENT = "different"  # joined and lone answers differ, or the joined reply cannot be cut
     REFUSED = "refused"  # the join failed, each member alone was answered
-    NOTHING = "nothing"  # someone failed alone, or the failure says nothing about joining
+    NOTHING = "nothing"  # someone failed alone, so nothing was joined, or the failure says nothing about joining
 
 
 class Proof:

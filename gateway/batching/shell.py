@@ -9,18 +9,19 @@ from gateway.batching.counters import BatchCounters
 from gateway.batching.gate import Gate
 from gateway.batching.key import LaneKey, ProofKey
 from gateway.batching.lane import Lane, Member, differ
+from gateway.batching.lone import send_alone
+from gateway.batching.outcome import wants_another_try, wants_members_alone
 from gateway.batching.policy import BatchMode, BatchPolicy
 from gateway.batching.ports import Done, Fallback, Loop, Send
 from gateway.batching.proof import Finding, Proof, Proofs, Verb
-from gateway.batching.trial import Trial
+from gateway.batching.trial import JOIN_TIMEOUT_US, Trial
 from gateway.batching.window import Entry, Window
 from gateway.call import Deadline
-from gateway.errors import DeadlineExceeded, Failure, Fate, NoReplica, Shed, UpstreamFailed
+from gateway.errors import DeadlineExceeded, Failure, NoReplica, Shed
 from gateway.wire.compare import same_answers
 from gateway.wire.cut import cut_response
 from gateway.wire.join import join_request
 from gateway.wire.reasons import Uncut, Unjoined
-from gateway.wire.spec import pin_version
 
 _NOT_FOUND = 5  # gRPC: a version the gateway chose is gone, which fallback resolves anew
 
@@ -28,7 +29,7 @@ _NOT_FOUND = 5  # gRPC: a version the gateway chose is gone, which fallback reso
 class Batcher:
     """Joins what is offered and answers each member's call with its own rows.
 
-    `slots(upstream)` batches are in flight at once (at least one: an upstream without replicas answers with an error).
+    `slots(upstream)` batches are in flight at once; with none (no replica is up) nobody waits, but goes to `fallback`.
     A joined call's failure is never shown to a member, whose `fallback` runs it alone instead.
     """
 
@@ -90,9 +91,7 @@ class Batcher:
         self._closed = True
         for gate in self._gates.values():
             gate.cancel()
-            for lane in gate.window.lanes():
-                for member in gate.window.empty(lane):
-                    self._fallback(lane.key, member, None)
+            self._hand_back(gate.window, None)
 
     def proofs(self) -> list[tuple[ProofKey, Proof]]:
         """What is known about joining each signature, for status."""
@@ -103,7 +102,9 @@ class Batcher:
         for key, member in window.expire(now_us):
             self._counters.of(key.model, key.version).expired += 1
             member.call.fail(DeadlineExceeded("deadline passed while waiting for a free batch slot"), member.headers)
-        slots = max(1, self._slots(gate.upstream))
+        slots = self._slots(gate.upstream)
+        if not slots:
+            self._hand_back(window, NoReplica(f'upstream "{gate.upstream}": no replica is up'))
         while (lane := window.next_lane(now_us, slots)) is not None:
             self._dispatch(gate, lane, now_us)
         gate.look_at(window.wake_us(slots), now_us)
@@ -124,26 +125,26 @@ class Batcher:
         counters = self._counters.of(key.model, key.version)
         counters.count_batch(len(members), rows, 0 if alone else padding_rows, waited_us)
         if alone:
-            self._send_alone(key, members[0], partial(self._on_alone, gate, key, members[0]))
+            send_alone(self._send, key, members[0], partial(self._on_alone, gate, key, members[0]))
         elif plan.verb is Verb.TRIAL:
             counters.trials += 1
             self._send_trial(gate, key, members, padding_rows, proof, policy)
         else:
-            self._send_join(key, members, padding_rows, partial(self._on_joined, gate, key, members, padding_rows))
+            done = partial(self._on_joined, gate, key, members, padding_rows)
+            self._send_join(key, members, padding_rows, max([member.deadline_us for member in members]), done)
 
-    def _send_alone(self, key: LaneKey, member: Member, done: Done) -> None:
-        self._send(key, pin_version("Predict", member.call.message, key.version), member.call.deadline, done)
-
-    def _send_join(self, key: LaneKey, members: list[Member], padding_rows: int, done: Done) -> None:
-        """The batch runs under its latest member's deadline."""
+    def _send_join(self, key: LaneKey, members: list[Member], padding_rows: int, deadline_us: int, done: Done) -> None:
         inputs = [member.inputs for member in members]
         message = join_request(key.model, key.version, key.signature_name, key.output_filter, inputs, padding_rows)
-        self._send(key, message, Deadline(max([member.deadline_us for member in members])), done)
+        self._send(key, message, Deadline(deadline_us), done)
 
     def _send_trial(
         self, gate: Gate, key: LaneKey, members: list[Member], padding_rows: int, proof: Proof, policy: BatchPolicy
     ) -> None:
-        """Each member alone, which answers it, and all joined, which is only compared."""
+        """Each member alone, which answers it; then, if none failed, all joined, which is only compared.
+
+        Not both at once: a member that kills its replica would kill another with the join.
+        """
         compare = partial(same_answers, rtol=policy.proof_rtol, atol=policy.proof_atol)
         trial = Trial([member.rows for member in members], padding_rows, differ(members), compare)
         proof.trial_running = True
@@ -151,19 +152,18 @@ class Batcher:
         def on_alone(index: int, reply: bytes | None, failure: Failure | None) -> None:
             complete = trial.add_alone(index, reply)
             self._answer(key, members[index], reply, failure)
-            if complete:
-                self._conclude(gate, key, proof, trial)
+            if complete and trial.all_answered:
+                self._send_join(key, members, padding_rows, self._now_us() + JOIN_TIMEOUT_US, on_joined)
+            elif complete:
+                self._conclude(gate, key, proof, trial, Finding.NOTHING)
 
         def on_joined(reply: bytes | None, failure: Failure | None) -> None:
-            if trial.add_joined(reply, failure):
-                self._conclude(gate, key, proof, trial)
+            self._conclude(gate, key, proof, trial, trial.find(reply, failure))
 
         for index, member in enumerate(members):
-            self._send_alone(key, member, partial(on_alone, index))
-        self._send_join(key, members, padding_rows, on_joined)
+            send_alone(self._send, key, member, partial(on_alone, index))
 
-    def _conclude(self, gate: Gate, key: LaneKey, proof: Proof, trial: Trial) -> None:
-        finding = trial.find()
+    def _conclude(self, gate: Gate, key: LaneKey, proof: Proof, trial: Trial, finding: Finding) -> None:
         was_off = proof.off_reason is not None
         proof.learn(finding, trial.varied, trial.reason)
         counters = self._counters.of(key.model, key.version)
@@ -188,7 +188,11 @@ class Batcher:
         counters = self._counters.of(key.model, key.version)
         if reply is None:
             counters.joins_failed += 1
-            return self._fall_back(key, members, failure)
+            if failure is None or wants_members_alone(failure):
+                return self._fall_back(key, members, failure)
+            for member in members:
+                member.call.fail(failure, member.headers)
+            return None
         parts = cut_response(reply, [member.rows for member in members], padding_rows)
         if isinstance(parts, Uncut):
             counters.joins_uncut += 1
@@ -203,7 +207,7 @@ class Batcher:
         """A lone call's outcome is its own, unless its replica died or its version went away."""
         if reply is not None:
             member.call.reply(reply, member.headers)
-        elif failure is not None and not _wants_another_try(failure):
+        elif failure is not None and not wants_another_try(failure):
             member.call.fail(failure, member.headers)
         elif not member.call.ended:
             self._fallback(key, member, failure)
@@ -220,6 +224,12 @@ class Batcher:
         self._counters.of(key.model, key.version).count_unjoined(reason)
         self._fallback(key, member, None)
 
+    def _hand_back(self, window: Window, failure: Failure | None) -> None:
+        """Everyone who waits goes on without batch mates."""
+        waiting = [(lane.key, member) for lane in window.lanes() for member in window.empty(lane)]
+        for key, member in waiting:
+            self._fallback(key, member, failure)
+
     def _release(self, gate: Gate) -> None:
         gate.window.release()
         gate.look_soon()
@@ -230,9 +240,3 @@ class Batcher:
         if lane is not None:
             window.leave(lane, member)
             self._counters.of(lane.key.model, lane.key.version).cancelled += 1
-
-
-def _wants_another_try(failure: Failure) -> bool:
-    if isinstance(failure, UpstreamFailed):
-        return failure.fate is Fate.LOST or failure.code == _NOT_FOUND
-    return isinstance(failure, NoReplica)

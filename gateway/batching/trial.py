@@ -1,73 +1,61 @@
-"""One trial: the same callers joined and each alone, and what the comparison shows."""
+"""One trial: the same callers each alone, then joined, and what the comparison shows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from gateway.batching.outcome import judges
 from gateway.batching.proof import Finding
-from gateway.errors import Failure, Fate, UpstreamFailed
+from gateway.errors import Failure
 from gateway.wire.cut import cut_response
 from gateway.wire.reasons import Uncut
 
 # (joined answer, lone answer) -> whether they say the same
 Compare = Callable[[bytes, bytes], bool]
 
-# gRPC codes by which a replica judges the request itself: UNKNOWN, INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE,
-# UNIMPLEMENTED, INTERNAL. The others tell of load, time or versions.
-_JUDGING_CODES: Final = frozenset({2, 3, 9, 11, 12, 13})
+# Nobody waits for a trial's join, and callers without a deadline give it none, but it holds a batch slot: ten seconds
+# are ample for a model that is worth joining, and a replica that hangs keeps the slot no longer.
+JOIN_TIMEOUT_US: Final = 10_000_000
 
 
 class Trial:
-    """Collects one answer per member and one of the join, in any order; `finding` once all are in."""
+    """Keeps each member's lone answer, to compare the join with. Without all of them there is nothing to find."""
 
-    __slots__ = ("_alone", "_compare", "_failure", "_missing", "_padding_rows", "_reply", "_rows", "reason", "varied")
+    __slots__ = ("_alone", "_compare", "_missing", "_padding_rows", "_rows", "reason", "varied")
 
     def __init__(self, rows: Sequence[int], padding_rows: int, varied: bool, compare: Compare) -> None:
         self.varied = varied
-        self.reason = ""
+        self.reason = ""  # of a finding that speaks against joining
         self._rows = rows
         self._padding_rows = padding_rows
         self._compare = compare
-        self._alone: list[bytes | None] = [None] * len(rows)
-        self._reply: bytes | None = None
-        self._failure: Failure | None = None
-        self._missing = len(rows) + 1
+        self._alone: dict[int, bytes] = {}
+        self._missing = len(rows)
 
     def add_alone(self, index: int, reply: bytes | None) -> bool:
-        """Member `index`'s own answer, None if it failed. True when everything is in."""
-        self._alone[index] = reply
+        """Member `index`'s own answer, None if it failed. True when every member's is in."""
         self._missing -= 1
+        if reply is not None:
+            self._alone[index] = reply
         return not self._missing
 
-    def add_joined(self, reply: bytes | None, failure: Failure | None) -> bool:
-        """The join's answer. True when everything is in."""
-        self._reply, self._failure = reply, failure
-        self._missing -= 1
-        return not self._missing
+    @property
+    def all_answered(self) -> bool:
+        """Whether no member failed alone: only then may they be joined."""
+        return len(self._alone) == len(self._rows)
 
-    def find(self) -> Finding:
-        """What the answers show; sets `reason` unless they are the same."""
-        alone = [reply for reply in self._alone if reply is not None]
-        if len(alone) < len(self._alone):
-            self.reason = "a member failed alone"
-            return Finding.NOTHING
-        if self._reply is None:
-            self.reason = f"joined calls failed, lone ones did not: {self._failure}"
-            return Finding.REFUSED if _judges(self._failure) else Finding.NOTHING
-        parts = cut_response(self._reply, self._rows, self._padding_rows)
+    def find(self, joined: bytes | None, failure: Failure | None) -> Finding:
+        """What the join's outcome shows, all members having been answered; sets `reason` unless it is the same."""
+        if joined is None:
+            self.reason = f"joined calls failed, lone ones did not: {failure}"
+            return Finding.REFUSED if judges(failure) else Finding.NOTHING
+        parts = cut_response(joined, self._rows, self._padding_rows)
         if isinstance(parts, Uncut):
             self.reason = f"joined replies cannot be cut: {parts.value}"
             return Finding.DIFFERENT
-        different = sum(not self._compare(joined, lone) for joined, lone in zip(parts, alone, strict=True))
+        different = sum(not self._compare(part, self._alone[index]) for index, part in enumerate(parts))
         if different:
-            self.reason = f"joined answers differ from lone ones for {different} of {len(alone)} callers"
+            self.reason = f"joined answers differ from lone ones for {different} of {len(parts)} callers"
             return Finding.DIFFERENT
         return Finding.SAME
-
-
-def _judges(failure: Failure | None) -> bool:
-    """Whether a join's failure speaks against joining: the replica refused it, or died of it."""
-    if not isinstance(failure, UpstreamFailed):
-        return False
-    return failure.fate is Fate.LOST or (failure.fate is Fate.ANSWERED and failure.code in _JUDGING_CODES)

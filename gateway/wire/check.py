@@ -32,12 +32,31 @@ def check_inputs(
         raise UnknownSignature(signature_name)
     heads = read_heads(request)
     _judge_heads(signature, signature_name, heads, max_tensor_bytes)
+    if any(head[1] == tensor_pb2.DT_STRING for head in heads):
+        _check_sizes(request, heads, max_tensor_bytes, f' of signature "{signature_name}"')
+    return heads
+
+
+def check_sizes(request: predict_pb2.PredictRequest, heads: tuple[Head, ...], max_tensor_bytes: int) -> None:
+    """All that can be checked where no signature is known, and all that is where checking against it is turned off.
+
+    Raises: InvalidRequest for inputs that expand to more than `max_tensor_bytes`, all at once.
+    """
+    _check_sizes(request, heads, max_tensor_bytes)
+
+
+def _check_sizes(
+    request: predict_pb2.PredictRequest, heads: tuple[Head, ...], max_tensor_bytes: int, where: str = ""
+) -> None:
+    problems = []
     for alias, dtype, shape in heads:
+        size = prod(shape) * element_bytes(dtype)
         if dtype == tensor_pb2.DT_STRING:
             size = _string_bytes(request.inputs[alias], prod(shape))
-            if size > max_tensor_bytes:
-                raise InvalidRequest(_problem(alias, signature_name, _too_large(shape, size, max_tensor_bytes)))
-    return heads
+        if size > max_tensor_bytes:
+            problems.append(f'input "{alias}"{where}: {_too_large(shape, size, max_tensor_bytes)}')
+    if problems:
+        raise InvalidRequest("; ".join(problems))
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.integration.backend.process import CALL_S, Backend, config_list, model_config, request, status_of
 
@@ -65,6 +66,12 @@ def test_eight_callers_run_as_one_and_get_their_own_rows(batching: Backend) -> N
 def test_a_lone_request_is_padded_to_an_allowed_size(batching: Backend) -> None:
     got = batching.predict("counting", {"x": np.ones((3, 2), np.float32)})
     assert (got["rows"].tolist(), got["sum"].tolist()) == ([4, 4, 4], [2, 2, 2])
+
+
+def test_a_caller_without_a_deadline_waits_for_its_batch(batching: Backend) -> None:
+    message = request("counting", {"x": np.ones((4, 1), np.float32)})
+    got = batching.prediction.Predict(message)  # no timeout: the batch's own time-out bounds it
+    assert tf.make_ndarray(got.outputs["rows"]).tolist() == [4] * 4
 
 
 def test_a_request_beyond_the_maximum_is_refused(batching: Backend) -> None:

@@ -179,11 +179,18 @@ class Stage:
 
     def _send(
         self, key: LaneKey, message: bytes, deadline: Deadline, done: Callable[[bytes | None, Failure | None], None]
-    ) -> None:
+    ) -> Callable[[], None]:
         self._number += 1
-        sent = self.sent[self._number] = Sent(message, deadline, done)
+        number = self._number
+        sent = self.sent[number] = Sent(message, deadline, done)
         until = "" if sent.deadline_us == NEVER_US else f" until {sent.deadline_us}"
-        self.events.append(f"send {self._number} x={_text(sent.x)}{until}")
+        self.events.append(f"send {number} x={_text(sent.x)}{until}")
+
+        def call_back() -> None:
+            del self.sent[number]
+            self.events.append(f"call back {number}")
+
+        return call_back
 
     def _fall_back(self, key: LaneKey, member: Member, failure: Failure | None) -> None:
         self.events.append(f"{self._names[member.call]} runs alone: {failure}")

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import struct
 
+import pytest
+
 from gateway.batching.counters import BatchCounters
 from gateway.batching.key import LaneKey
 from gateway.batching.lane import Member
 from gateway.batching.policy import BatchMode, BatchPolicy
 from gateway.batching.ports import Done
 from gateway.batching.shell import Batcher
+from gateway.batching.trial import JOIN_TIMEOUT_US
 from gateway.call import NEVER_US, Call, Deadline, Headers, monotonic_us
 from gateway.errors import Failure, NoReplica
 from gateway.wire.tensor import RawTensor
 from protos.stubs.tidegate.wire.v1 import predict_pb2
-from tests.unit.gateway.batching.stage import Sent, Stage, predict_message, rowwise
+from tests.unit.gateway.batching.stage import FAILURES, Sent, Stage, predict_message, rowwise
 
 ON = BatchPolicy(mode=BatchMode.ON)
+AUTO = BatchPolicy(mode=BatchMode.AUTO)
 
 
 def test_a_call_that_has_ended_is_not_taken() -> None:
@@ -56,8 +60,76 @@ def test_a_caller_who_left_a_failed_join_is_not_run_alone() -> None:
     stage.offer("c", [3])
     stage.loop.turn()
     stage.calls["c"].abandon()
-    stage.fail(2, "lost")
-    assert stage.events[2:] == ["send 2 x=3"]
+    assert stage.events[2:] == ["send 2 x=3", "call back 2"]
+    assert not stage.batcher.busy()
+
+
+@pytest.mark.parametrize("killer", ["a", "b", "c"])
+def test_a_killer_in_a_trial_meets_one_replica_only(killer: str) -> None:
+    """Its fallback makes it a suspect, which others judge."""
+    stage = Stage(AUTO)
+    deaths: list[tuple[float, ...]] = []
+
+    def send(key: LaneKey, message: bytes, deadline: Deadline, done: Done) -> None:
+        sent = Sent(message, deadline, done)
+        if 666 in sent.x:
+            deaths.append(sent.x)
+            done(None, FAILURES["lost"])
+        else:
+            sent.answer(rowwise)
+
+    stage.batcher._send = send
+    for name in ("a", "b", "c"):
+        stage.offer(name, [666 if name == killer else 1])
+    stage.loop.turn()
+    assert deaths == [(666,)]
+    assert stage.events == [
+        f"{name} runs alone: the replica died" if name == killer else f"{name} gets y=10" for name in ("a", "b", "c")
+    ]
+    assert not stage.batcher.busy()
+    assert [proof.state for _, proof in stage.batcher.proofs()] == ["on trial"]
+
+
+@pytest.mark.parametrize("member_deadline_us", [2_500, 60_000_000, NEVER_US])
+def test_a_trials_join_has_a_time_of_its_own_as_nobody_waits_for_it(member_deadline_us: int) -> None:
+    stage = Stage(AUTO)
+    stage.offer("a", [1], 2_000)
+    stage.offer("b", [2], member_deadline_us)
+    stage.loop.turn()
+    stage.loop.advance_us(1000)
+    stage.answer(1)
+    stage.answer(2)
+    assert stage.sent[3].deadline_us == 1000 + JOIN_TIMEOUT_US
+
+
+def test_what_cannot_be_called_back_keeps_its_slot_until_it_ends() -> None:
+    stage = Stage(ON)
+    sent: list[Sent] = []
+
+    def send(key: LaneKey, message: bytes, deadline: Deadline, done: Done) -> None:
+        sent.append(Sent(message, deadline, done))
+
+    stage.batcher._send = send
+    stage.offer("a", [1])
+    stage.loop.turn()
+    stage.calls["a"].abandon()
+    assert stage.batcher.busy()
+    sent[0].answer(rowwise)
+    assert (stage.batcher.busy(), stage.events) == (False, [])
+
+
+def test_an_outcome_after_the_call_back_changes_nothing() -> None:
+    stage = Stage(ON)
+    stage.offer("a", [1])
+    stage.loop.turn()
+    late = stage.sent[1]
+    stage.calls["a"].abandon()
+    late.answer(rowwise)
+    stage.offer("b", [2])
+    stage.loop.turn()
+    stage.answer(2)
+    assert stage.events == ["send 1 x=1", "call back 1", "send 2 x=2", "b gets y=20"]
+    assert not stage.batcher.busy()
 
 
 def test_slots_of_an_upstream_nobody_called_are_nothing() -> None:

@@ -54,6 +54,7 @@ class Script:
 
     def do_cancel(self, name: str) -> None:
         self.stage.calls[name].abandon()
+        self.stage.loop.turn()
 
     def do_slots(self, count: str) -> None:
         self.stage.slots = int(count)

@@ -32,6 +32,14 @@ def test_floats_within_the_tolerance_are_the_same() -> None:
     assert not same_answers(floats(0.0), floats(0.00002))
 
 
+def test_a_large_answer_is_compared_at_spread_places_from_the_first_number_to_the_last() -> None:
+    many = [1.0] * 5000
+    assert same_answers(floats(*many), floats(*[1.0005] * 5000))
+    for place in (0, 4999):
+        assert not same_answers(floats(*many), floats(*many[:place], 2.0, *many[place + 1 :]))
+    assert not same_answers(floats(*many), floats(*many[2500:], *[3.0] * 2500))
+
+
 def test_nan_equals_nan_and_infinity_only_itself() -> None:
     assert same_answers(floats(math.nan, math.inf, 1.0), floats(-math.nan, math.inf, 1.00001))
     assert not same_answers(floats(math.nan), floats(1.0))
