@@ -40,7 +40,12 @@ class Child:
         with self.log.open("ab") as log:
             self._log_begins_bytes = log.tell()
             self._process = subprocess.Popen(
-                self.argv, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True, env=_quiet()
+                self.argv,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=quiet_environment(),
             )
 
     @property
@@ -102,11 +107,7 @@ class Child:
 
     def last_words(self) -> str:
         """The end of its log, for error messages."""
-        with contextlib.suppress(OSError):  # no log yet: nothing to tell
-            lines = self.log.read_bytes()[self._log_begins_bytes :].decode(errors="replace").splitlines()
-            if lines:
-                return "\n".join(f"  | {line}" for line in lines[-LOG_TAIL_LINES:])
-        return "  | (it wrote nothing)"
+        return last_words(self.log, self._log_begins_bytes)
 
     def _close_pipe(self) -> None:
         if self._process is not None and self._process.stdin is not None:
@@ -114,6 +115,15 @@ class Child:
                 self._process.stdin.close()
 
 
-def _quiet() -> dict[str, str]:
+def last_words(log: Path, begins_bytes: int = 0) -> str:
+    """The last lines of a log, from `begins_bytes` on, set off for an error message."""
+    with contextlib.suppress(OSError):  # no log yet: nothing to tell
+        lines = log.read_bytes()[begins_bytes:].decode(errors="replace").splitlines()
+        if lines:
+            return "\n".join(f"  | {line}" for line in lines[-LOG_TAIL_LINES:])
+    return "  | (it wrote nothing)"
+
+
+def quiet_environment() -> dict[str, str]:
     """TensorFlow's greetings stay out of logs that people read; its errors don't."""
     return {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1", **os.environ}

@@ -58,7 +58,9 @@ def check_port(host: str, port: int) -> None:
         return
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.create_server((host, port), family=family).close()
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: an ended one's port is free
+            probe.bind((host, port))
     except OSError as error:
         raise CannotStart(f"{host}:{port} cannot be listened on: {error.strerror}; give another port") from error
 

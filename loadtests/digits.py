@@ -28,7 +28,7 @@ def main() -> None:
     try:
         rows = digit_rows(arguments.rows)
     except ModuleNotFoundError as error:
-        parser.error(f"needs scikit-learn ({error}): pip install 'tidegate[export]'")
+        parser.error(f"needs scikit-learn ({error}): pip install 'tidegate[loadtest]'")
     print(f"{save_rows(arguments.out, rows)} rows in {arguments.out}")
 
 

@@ -12,6 +12,10 @@ import click
 @click.argument("flags", nargs=-1, type=click.UNPROCESSED)
 def command(flags: tuple[str, ...]) -> None:
     """Start the embedded TensorFlow Serving; takes TensorFlow Serving's flags (--help lists them)."""
+    from cli.extras import require
+
+    require("backend", "tensorflow", "tensorflow_serving")
+
     from backend.__main__ import run
 
     run(flags)

@@ -21,10 +21,15 @@ def command(root: Path) -> None:
     """
     from rich.console import Console
 
+    from cli.extras import require
+
+    require("export,backend,loadtest", "tensorflow", "keras", "sklearn", "tensorflow_serving", "locust")
+
     from cli.children import ChildFailed
     from cli.demo.facts import Facts
-    from cli.demo.places import Places
-    from cli.demo.story import StepFailed, Story
+    from cli.demo.places import NotOurs, Places
+    from cli.demo.program import StepFailed
+    from cli.demo.story import Story
     from cli.demo.telling import Teller
     from loadtests.launch import CouldNotRun
 
@@ -32,6 +37,8 @@ def command(root: Path) -> None:
     tell = Teller(Console(highlight=False))
     try:
         Story(places, tell, facts).run()
+    except NotOurs as error:
+        raise click.UsageError(str(error)) from error
     except (StepFailed, ChildFailed, CouldNotRun, OSError) as error:
         click.echo(f"\nThe demo stopped: {error}\nIts logs are in {places.logs}", err=True)
         sys.exit(2)

@@ -8,6 +8,7 @@ from typing import Any
 
 CONFIGURED_PERCENT = {"stable@1": 90.0, "slim@2": 10.0}
 DEVIATIONS_ALLOWED = 3.0
+KEYS_WANTED = 1900  # of 2,000: the split is over keys, so nearly all must have called
 MISMATCH_WORDS = "differ from the reference"
 
 
@@ -76,6 +77,7 @@ class Facts:
             f"the split is {split['standard_deviations']} standard deviations off": (
                 split["standard_deviations"] > DEVIATIONS_ALLOWED
             ),
+            f"only {split['keys']} user keys had called when the split was counted": split["keys"] < KEYS_WANTED,
             "the killed replica did not come back": not self.replica_kill.get("came_back", False),
             "a server did not stop in order": not self.clean_stop,
         }

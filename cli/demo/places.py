@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MODEL = "digits"
+MARKER = ".tidegate-demo"
+
+
+class NotOurs(Exception):
+    """The folder holds something that no demo put there; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,13 @@ class Places:
         return self.root / "summary.json"
 
     def make(self) -> None:
-        """Remove what an earlier run left and make the folders."""
-        shutil.rmtree(self.root, ignore_errors=True)
+        """Remove what an earlier run left and make the folders. Raises: NotOurs, OSError."""
+        marker = self.root / MARKER
+        if self.root.is_dir() and any(self.root.iterdir()) and not marker.is_file():
+            raise NotOurs(f"{self.root} is not empty and no demo made it; give a new folder with --dir")
+        if self.root.is_dir():
+            shutil.rmtree(self.root)
+        self.root.mkdir(parents=True)
+        marker.touch()
         for folder in (self.models, self.state, self.logs, self.run):
             folder.mkdir(parents=True)

@@ -97,7 +97,7 @@ class Servers:
         """Gateway first; True when everything ended in order and in time."""
         children = [self.gateway, *(replica.child for replica in self.replicas)]
         stopped = [child.stop(STOP_TIMEOUT_S) for child in children]  # all of them, also after one that did not
-        return all(stopped)
+        return all(stopped) and all(child.status == 0 for child in children)
 
     def __enter__(self) -> Servers:
         return self

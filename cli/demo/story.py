@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
 
-from cli.children import Child
+from cli.children import ChildFailed, last_words
 from cli.demo.facts import Facts
 from cli.demo.load import Load
 from cli.demo.places import MODEL, Places
+from cli.demo.program import Program, StepFailed
 from cli.demo.reference import append_reference, available_versions
 from cli.demo.replicas import Servers
 from cli.demo.telling import Teller
 from loadtests.rows import load_rows
 
 STEP_TIMEOUT_S = 240.0
+PROGRESS_OF = ("train", "export")  # what these say goes to the person as it comes
 STAND_S = 14.0  # weights stand still: long enough for nearly every key to call
 SETTLE_S = 3.0
 DEAD_S = 1.5  # how long the killed replica stays away
 # Joined rows may take another kernel than lone ones: float32 differs in the last bits, bfloat16 keeps 8 bits.
 FLOAT32_TOLERANCE = 1e-5
 BFLOAT16_TOLERANCE = 2e-2
-
-
-class StepFailed(Exception):
-    """A step of the demo could not be done; the message says which and why."""
 
 
 class Story:
@@ -137,12 +132,16 @@ class Story:
         victim.child.kill()
         time.sleep(DEAD_S)
         victim.start()
-        victim.wait_ready()
-        self._wait_until_up(victim.address)
+        problem = ""
+        try:
+            victim.wait_ready()
+            self._wait_until_up(victim.address)
+        except (ChildFailed, StepFailed) as error:
+            problem = str(error)  # a broken promise, told with all others at the end
         seconds = round(time.monotonic() - began_s, 1)
         time.sleep(SETTLE_S)
-        self._facts.replica_kill = {"replica": victim.name, "away_s": seconds, "came_back": True}
-        self._tell.done(f"{victim.name} was away for {seconds} s and serves again")
+        self._facts.replica_kill = {"replica": victim.name, "away_s": seconds, "came_back": not problem}
+        self._tell.done(problem or f"{victim.name} was away for {seconds} s and serves again")
 
     def _wait_until_up(self, address: str) -> None:
         end_s = time.monotonic() + 30
@@ -157,24 +156,12 @@ class Story:
         return self._python(words[0], "-m", "cli.main", *words, may_fail=may_fail)
 
     def _python(self, name: str, *arguments: str, may_fail: bool = False) -> str:
-        """Run a Python program to its end; its standard output. What it says beside goes to a log file."""
+        """Run a Python program to its end; its standard output. What it says beside is logged and shown as it comes."""
         log = self._places.logs / f"{name}.log"
-        try:
-            return run_logged([sys.executable, *arguments], log, may_fail)
-        except subprocess.TimeoutExpired as error:
-            raise StepFailed(f"{name} took longer than {STEP_TIMEOUT_S:g} s; its log: {log}") from error
-
-
-def run_logged(argv: Sequence[str], log: Path, may_fail: bool) -> str:
-    """Standard output of a program; standard error is appended to `log`. Raises: StepFailed, TimeoutExpired."""
-    child = Child(argv[-1], argv, log)
-    with log.open("ab") as errors:
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, timeout=STEP_TIMEOUT_S, check=False
-        )
-    text = done.stdout.decode(errors="replace")
-    if done.returncode and not may_fail:
-        raise StepFailed(
-            f"`{' '.join(argv[1:4])} ...` ended with status {done.returncode}:\n{child.last_words()}\n{text[-2000:]}"
-        )
-    return text
+        show = self._tell.progress if name in PROGRESS_OF else None
+        with Program([sys.executable, *arguments], log, show, show_output=name == "train") as program:
+            text, status = program.wait(STEP_TIMEOUT_S)
+        if status and not may_fail:
+            what = f"`{' '.join(arguments[1:3])} ...` ended with status {status}"
+            raise StepFailed(f"{what}:\n{last_words(log)}\n{text[-2000:]}")
+        return text

@@ -25,6 +25,10 @@ class Teller:
         self._step_began_s = time.monotonic()
         self._console.print(f"\n[bold]{self._step:2d}.[/bold] {escape(words)} ...")
 
+    def progress(self, line: str) -> None:
+        """What a program of this step says while it works."""
+        self._console.print(f"    [dim]{escape(line)}[/dim]")
+
     def done(self, words: str = "done") -> None:
         """It ended well."""
         self._console.print(f"    {escape(words)} [dim]({time.monotonic() - self._step_began_s:.0f} s)[/dim]")
@@ -47,6 +51,8 @@ class Teller:
                 if entry.get("speedup") is not None
             ]
             self._console.print(f"    against float32: {smaller:.2f}x smaller, {', '.join(ratios)}")
+            if all((entry.get("speedup") or 1.0) < 1.0 for entry in manifest["latency"].values()):
+                self._console.print("    it buys size, not speed, on this processor; the same export is meant for GPUs")
 
     def rollout(self, facts: dict[str, Any]) -> None:
         """How a rollout ended."""

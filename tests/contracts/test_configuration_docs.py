@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from google.protobuf import text_format
 
 from gateway.config.document import TARGET, render, sections_of
 from gateway.config.load import load
 from gateway.config.schema import Configuration
 from gateway.routing.route import resolve
+from protos.stubs.tidegate.wire.v1 import management_pb2
 
 ROOT = Path(__file__).parents[2]
 SECTIONS = list(sections_of(Configuration, ""))
@@ -36,3 +38,16 @@ def test_the_shipped_gateway_yaml_loads_and_splits_digits_90_to_10() -> None:
     }
     assert settings.batch_policy(route.batching).allowed_batch_sizes[-1] == 64
     assert settings.upstreams[route.upstream].models_config is not None
+
+
+def test_every_version_the_shipped_gateway_yaml_names_is_loaded_by_the_shipped_models_config() -> None:
+    route = load(ROOT / "serving_config" / "gateway.yaml").table.models["digits"]
+    text = (ROOT / "serving_config" / "models.config").read_text(encoding="utf-8")
+    config = text_format.Parse(text, management_pb2.ModelServerConfig())
+    loaded = {
+        version
+        for entry in config.model_config_list.config
+        if entry.name == "digits"
+        for version in entry.model_version_policy.specific.versions
+    }
+    assert route.served_versions <= loaded

@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
+from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from backend.batching.params import parse_file
+from export import serving_texts
+from export.models_config import MODELS_CONFIG
+from export.serving_files import BATCHING_PARAMETERS, MONITORING_CONFIG
 from gateway.config.load import load
 from tests.contracts.compose import ROOT, mounted_files, services
+from tests.serving_formats import message as serving_format
 
 DEPLOY, SERVING = ROOT / "deploy", ROOT / "serving_config"
 
@@ -28,38 +32,26 @@ def parse_models_config(path: Path) -> None:
 
 
 def parse_batching_parameters(path: Path) -> None:
-    """The embedded server's loader: tensorflow-serving-api doesn't ship BatchingParameters. Raises: ServingError."""
+    """Its own definition, and the embedded server's loader. Raises: ParseError, ServingError."""
+    text_format.Parse(path.read_text(encoding="utf-8"), serving_format("BatchingParameters"))
     assert parse_file(str(path)).allowed_batch_sizes
 
 
 def parse_monitoring_config(path: Path) -> None:
-    """MonitoringConfig, which tensorflow-serving-api doesn't ship either: one message with two fields.
-
-    Raises: google.protobuf.text_format.ParseError.
-    """
-    kinds = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="monitoring.proto", package="monitoring", syntax="proto3")
-    prometheus = file.message_type.add(name="PrometheusConfig")
-    prometheus.field.add(name="enable", number=1, label=kinds.LABEL_OPTIONAL, type=kinds.TYPE_BOOL)
-    prometheus.field.add(name="path", number=2, label=kinds.LABEL_OPTIONAL, type=kinds.TYPE_STRING)
-    file.message_type.add(name="MonitoringConfig").field.add(
-        name="prometheus_config",
-        number=1,
-        label=kinds.LABEL_OPTIONAL,
-        type=kinds.TYPE_MESSAGE,
-        type_name=".monitoring.PrometheusConfig",
-    )
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    message = message_factory.GetMessageClass(pool.FindMessageTypeByName("monitoring.MonitoringConfig"))()
-    text_format.Parse(path.read_text(encoding="utf-8"), message)
-    assert message.prometheus_config.enable  # type: ignore[attr-defined]  # the class is made above, unknown to mypy
+    """MonitoringConfig, by its own definition. Raises: google.protobuf.text_format.ParseError."""
+    message = text_format.Parse(path.read_text(encoding="utf-8"), serving_format("MonitoringConfig"))
+    assert message.prometheus_config.enable
 
 
 def parse_flags(path: Path) -> None:
     """One --name=value a line, as `grep -v '^#'` leaves them."""
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-    assert lines and all(re.fullmatch(r"--[a-z_]+=\S+", line) for line in lines)
+    assert flags_of(path.read_text(encoding="utf-8"))
+
+
+def flags_of(text: str) -> dict[str, str]:
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"--[a-z_]+=\S+", line) for line in lines)
+    return dict(line[2:].split("=", 1) for line in lines)
 
 
 def parse_gateway(path: Path) -> None:
@@ -135,3 +127,43 @@ def test_the_gateway_asks_the_replicas_by_the_name_compose_gives_them() -> None:
     for name in ("tensorflow-serving-cpu", "tensorflow-serving-gpu"):
         (command,) = services()[name]["command"]
         assert f"--model_config_file={upstream.models_config}" in command
+
+
+def batch_threads(text: str) -> int:
+    return int(text_format.Parse(text, serving_format("BatchingParameters")).num_batch_threads.value)
+
+
+@pytest.mark.parametrize("path", sorted(SERVING.glob("*.flags")), ids=lambda path: path.name)
+def test_a_shipped_replica_has_a_worker_for_each_batch_thread(path: Path) -> None:
+    batching = (SERVING / "batching_parameters.txt").read_text(encoding="utf-8")
+    assert_workers_suffice(path.read_text(encoding="utf-8"), batch_threads(batching))
+
+
+@pytest.mark.parametrize("processors", [1, 2, 64])
+def test_an_exported_replica_has_a_worker_for_each_batch_thread(processors: int) -> None:
+    threads = batch_threads(serving_texts.batching_text((1, 8), processors))
+    assert_workers_suffice(serving_texts.flags_text("/models", processors), threads)
+
+
+def assert_workers_suffice(flags: str, threads: int) -> None:
+    """One pool of this size runs all Session runs of TensorFlow Serving; 0 is one worker a core of the server."""
+    workers = int(flags_of(flags).get("tensorflow_inter_op_parallelism", "0"))
+    assert workers == 0 or workers >= threads
+
+
+def test_an_exported_replica_gives_prometheus_its_metrics_where_prometheus_asks() -> None:
+    document = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    (job,) = [job for job in document["scrape_configs"] if job["job_name"] == "tensorflow-serving"]
+    flags = flags_of(serving_texts.flags_text("/models", 2))
+    assert flags["rest_api_port"] == str(job["dns_sd_configs"][0]["port"])
+    assert flags["monitoring_config_file"] == "/models/monitoring.config"
+    config = text_format.Parse(serving_texts.monitoring_text(), serving_format("MonitoringConfig"))
+    assert config.prometheus_config.enable
+    assert config.prometheus_config.path == job["metrics_path"]
+
+
+def test_every_file_that_shipped_flags_name_in_the_models_folder_is_one_that_an_export_writes() -> None:
+    written = {MODELS_CONFIG, BATCHING_PARAMETERS, MONITORING_CONFIG}
+    for path in SERVING.glob("*.flags"):
+        flags = flags_of(path.read_text(encoding="utf-8"))
+        assert {value for name, value in flags.items() if name.endswith("_file")} == {f"/models/{n}" for n in written}

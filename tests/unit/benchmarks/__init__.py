@@ -1,0 +1,1 @@
+"""Tests: the benchmarks' arithmetic and texts."""
