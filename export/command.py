@@ -99,6 +99,10 @@ def command(
     as_json: bool,
 ) -> None:
     """Write MODEL (.keras, .h5 or a SavedModel folder) as an optimized version of a servable, and how to serve it."""
+    from cli.extras import require
+
+    require("export", "tensorflow", "keras", "numpy", "tensorflow_serving")
+
     try:
         options = ExportOptions(
             model_path=model,

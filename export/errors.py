@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 
 class ExportError(Exception):
-    """An export that can't be done; nothing was published. The command line prints the message and exits with 2."""
+    """An export that can't be done; nothing was published, unless the kind says otherwise.
+
+    The command line prints the message and exits with 2.
+    """
 
 
 class InvalidOptionsError(ExportError):
@@ -50,8 +53,12 @@ class DiskError(ExportError):
     """The file system refused: full, read-only, no permission."""
 
 
+class PublishedError(ExportError):
+    """The version is published, but not every serving file was written."""
+
+
 class InterruptedExportError(ExportError):
-    """A signal asked the export to stop."""
+    """A signal asked the export to stop; the message says whether the version is published."""
 
 
 @dataclass(frozen=True)

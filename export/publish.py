@@ -3,8 +3,8 @@
 How it stays safe:
 - The folder is `.K.tmp-RANDOM`, whose name is no number, so no server ever loads it; being on the same mount, it is
   renamed in one step.
-- One lock per base path (`.tidegate.lock`) covers choosing a number, cleaning up and renaming. It is never held while
-  the model is written.
+- One lock per base path (`.tidegate.lock`) covers choosing a number, cleaning up and renaming; one in the folder of
+  models.config covers the serving files. Neither is held while the model is written, and the second is taken first.
 - A running export holds a lock on its temporary folder. The kernel drops it when the process dies, so a folder whose
   lock can be had belongs to nobody and is removed by the next export.
 - Plain mkdir and open, so modes follow the user's umask, and a server under another user can read the version.
@@ -25,6 +25,8 @@ from pathlib import Path
 from export.errors import DiskError
 from export.versions import check_version_is_free, existing_versions, temporary_dirs
 
+# A rollout locks the same file around its change of models.config (LOCK_NAME in gateway/rollout/file_lock.py; programs
+# don't import each other). tests/contracts/test_models_config_lock.py holds both names equal.
 LOCK_NAME = ".tidegate.lock"
 LOCK_TIMEOUT_S = 30.0
 _LOCK_POLL_S = 0.05
@@ -32,18 +34,30 @@ _LOCK_POLL_S = 0.05
 
 @contextlib.contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock file. Raises: DiskError when another process keeps it for LOCK_TIMEOUT_S."""
+    """Hold the folder's lock file. Raises: DiskError when another process keeps it for LOCK_TIMEOUT_S, OSError."""
     path = folder / LOCK_NAME
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = _opened(path)
     try:
         deadline = time.monotonic() + LOCK_TIMEOUT_S
         while not _try_lock(descriptor):
             if time.monotonic() > deadline:
-                raise DiskError(f"{path}: another export has held this lock for {LOCK_TIMEOUT_S:.0f} s; try again")
+                raise DiskError(
+                    f"{path}: another export or a rollout has held this lock for {LOCK_TIMEOUT_S:.0f} s; try again"
+                )
             time.sleep(_LOCK_POLL_S)
         yield
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    """Open a lock file, made where it is missing. One made by another user can be locked when it can be read."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except PermissionError:
+        if not path.exists():
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _try_lock(descriptor: int) -> bool:
@@ -63,7 +77,8 @@ class Staging:
         Raises: VersionExistsError, OSError.
         """
         self._base_path = base_path
-        self._published = False
+        self._published: bool | None = None  # not decided before the end
+        self._synced = False
         base_path.mkdir(parents=True, exist_ok=True)
         with folder_lock(base_path):
             self.removed_stale = remove_stale(base_path)
@@ -77,22 +92,37 @@ class Staging:
             self.path.mkdir()
             self._lock = _locked_folder(self.path)
 
+    @property
+    def version_dir(self) -> Path:
+        """Where the version is once it is published."""
+        return self._base_path / str(self.version)
+
+    @property
+    def is_published(self) -> bool:
+        """Read from the disk, so it is right wherever a signal or an error struck."""
+        return not self.path.exists() if self._published is None else self._published
+
+    def sync(self) -> None:
+        """Bring all that was written to the disk, which takes long; no lock is needed. Raises: OSError."""
+        sync_tree(self.path)
+        self._synced = True
+
     def publish(self) -> Path:
         """Make the version visible in one step; return its folder. Raises: VersionExistsError, OSError."""
-        sync_tree(self.path)
-        target = self._base_path / str(self.version)
+        if not self._synced:
+            self.sync()
         with folder_lock(self._base_path):
             check_version_is_free(self._base_path, self.version)
-            self.path.rename(target)
-            self._published = True
-        _sync(self._base_path)
-        return target
+            self.path.rename(self.version_dir)
+        sync_path(self._base_path)
+        return self.version_dir
 
     def __enter__(self) -> Staging:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Remove the folder unless published; a removal that fails is left to the next export, which cleans up."""
+        self._published = self.is_published
         if not self._published:
             shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
@@ -132,28 +162,14 @@ def sync_tree(folder: Path) -> None:
     """Bring every file and folder below, and the folder itself, to the disk. Raises: OSError."""
     for parent, _, names in os.walk(folder, topdown=False):
         for name in names:
-            _sync(Path(parent) / name)
-        _sync(Path(parent))
+            sync_path(Path(parent) / name)
+        sync_path(Path(parent))
 
 
-def _sync(path: Path) -> None:
+def sync_path(path: Path) -> None:
+    """Bring one file, or the names in one folder, to the disk. Raises: OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a text file in one step, synced; a reader sees the old or the new one. Raises: OSError."""
-    temporary = path.with_name(f".{path.name}.tmp-{secrets.token_hex(8)}")
-    try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync(path.parent)

@@ -27,7 +27,8 @@ def print_report(exported: Exported, console: Console) -> None:
         console.print(f"note: {note}", markup=False)
     console.print(f"published {exported.version_dir}", markup=False, soft_wrap=True)
     for path in exported.serving_files.paths:
-        console.print(f"  wrote {path}", markup=False, soft_wrap=True)
+        word = "kept" if path in exported.serving_files.unchanged else "wrote"
+        console.print(f"  {word} {path}", markup=False, soft_wrap=True)
 
 
 def variant_words(content: dict[str, Any]) -> str:

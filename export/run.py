@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.data import Data, check_data_path, load_data
-from export.failures import disk_errors_named
+from export.failures import Publication, failures_told
 from export.manifest import Measured, Outcome, manifest, write_manifest
 from export.measure import Latency, measure_accuracy, measure_latency, size_on_disk
 from export.options import ExportOptions
 from export.publish import Staging
 from export.runtime import ServedModel
-from export.serving_files import ServingFiles, check_serving_files, write_serving_files
+from export.serving_files import ServingFiles, check_serving_files, prepared_serving_files
 from export.source import Source, check_source_path, load_source
 from export.variants import Model, Variant, build_variant, float32_model
 from export.verify import verify_saved_model
@@ -46,9 +46,12 @@ def precheck(options: ExportOptions) -> None:
 def run_export(options: ExportOptions, say: Say) -> Exported:
     """Export one version; `say` is told each step in plain words.
 
-    Raises: ExportError, nothing published and nothing else changed, save a base folder that was missing.
+    Raises: PublishedError when the version is published but a serving file isn't written; InterruptedExportError,
+    which says how far it came; any other ExportError, nothing published and nothing else changed, save a base folder
+    that was missing.
     """
-    with disk_errors_named(options.out_dir):
+    done = Publication()
+    with failures_told(options.out_dir, done):
         base_path = options.out_dir / options.name
         precheck(options)
         check_serving_files(options)
@@ -59,11 +62,13 @@ def run_export(options: ExportOptions, say: Say) -> Exported:
         data = load_data(options.data_path, base.servable.signature) if options.data_path else None
         check_signature(base_path, options.name, base.servable.signature, options.allow_signature_change, notes)
         variant = build_variant(base, options, data, say)
-        with Staging(base_path, options.version) as staging:
-            content = _fill(staging, options, source, base, variant, data, notes, say)
-            version_dir = staging.publish()
-        files = write_serving_files(options, staging.version)
-        return Exported(version_dir, content, files)
+        with Staging(base_path, options.version) as done.staging:
+            content = _fill(done.staging, options, source, base, variant, data, notes, say)
+            done.staging.sync()
+            with prepared_serving_files(options, done.staging.version) as done.files:
+                say(f"Publishing version {done.staging.version}")
+                version_dir = done.staging.publish()
+                return Exported(version_dir, content, done.files.put_in_place())
 
 
 def _fill(

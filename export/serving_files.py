@@ -1,118 +1,129 @@
-"""What TensorFlow Serving is started with, kept in the output folder: models.config, batching parameters, GPU flags."""
+"""What TensorFlow Serving is started with, kept in the output folder: written beside, then put in place together."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from export.errors import BadServingFileError
-from export.options import ExportOptions, VersionPolicy
-from export.publish import folder_lock, write_atomically
-from export.serving_texts import batching_text, flags_text
+from export.models_config import MODELS_CONFIG, merge_model, models_config_text, read_models_config
+from export.options import ExportOptions
+from export.publish import folder_lock, sync_path
+from export.serving_texts import batching_text, flags_text, monitoring_text
 
-MODELS_CONFIG = "models.config"
 BATCHING_PARAMETERS = "batching_parameters.txt"
+MONITORING_CONFIG = "monitoring.config"
 SERVER_FLAGS = "tensorflow_serving.flags"
-
-_MODELS_HEADER = """\
-# The servables TensorFlow Serving loads (--model_config_file): a tensorflow.serving.ModelServerConfig.
-# Written by `tidegate export`, which keeps the other models, and this model's version policy and labels unless
-# --version-policy is given. Comments of your own are not kept.
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class ServingFiles:
-    """The paths written, and what the user should know about them."""
+    """All files a server is started with, those among them that said the same before, and what the user should know."""
 
     paths: tuple[Path, ...]
+    unchanged: frozenset[Path]
     notes: tuple[str, ...]
 
 
-def write_serving_files(options: ExportOptions, version: int) -> ServingFiles:
-    """Write the three files into the output folder, each replaced atomically, under the folder's lock.
+class PreparedFiles:
+    """New texts on the disk under temporary names; the folder's lock is held while there is one."""
 
+    def __init__(self, texts: dict[Path, str | None], notes: list[str]) -> None:
+        """texts: the new text of each file in the order they are put in place; None keeps the file as it is."""
+        self._paths = tuple(texts)
+        self._texts = {path: text for path, text in texts.items() if text is not None and text != _text_of(path)}
+        self._unchanged = frozenset(texts) - set(self._texts)
+        self._waiting: list[Path] = list(self._texts)
+        self._notes = tuple(notes)
+
+    @property
+    def waiting(self) -> tuple[Path, ...]:
+        """Files that are to be replaced and aren't yet."""
+        return tuple(self._waiting)
+
+    def write(self) -> None:
+        """Write the temporaries, synced, so that a full disk shows before anything is published. Raises: OSError."""
+        for path, text in self._texts.items():
+            temporary = _temporary(path)
+            temporary.unlink(missing_ok=True)  # left by an export that was killed; the lock says that it is nobody's
+            with temporary.open("x", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def put_in_place(self) -> ServingFiles:
+        """Rename them; a reader sees the old file or the new one. Raises: OSError."""
+        while self._waiting:
+            _temporary(self._waiting[0]).replace(self._waiting[0])
+            del self._waiting[0]
+        for folder in {path.parent for path in self._texts}:
+            sync_path(folder)
+        return ServingFiles(self._paths, self._unchanged, self._notes)
+
+    def discard(self) -> None:
+        """Remove what is still under a temporary name. Raises: OSError."""
+        self._waiting = [
+            path for path in self._waiting if _temporary(path).exists()
+        ]  # a signal may have struck anywhere
+        for path in self._waiting:
+            _temporary(path).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def prepared_serving_files(options: ExportOptions, version: int) -> Iterator[PreparedFiles]:
+    """Hold the lock and the new files, ready to be put in place once the version is published; else they are removed.
+
+    models.config is the last: who finds it finds the others. A file that would say the same stays untouched.
     Raises: BadServingFileError when the models.config found there can't be read; OSError.
     """
-    out_dir = options.out_dir
-    served_dir = options.served_base_path or str(out_dir.resolve())
+    config_path = models_config_path(options)
+    served_dir = (options.served_base_path or str(options.out_dir.resolve())).rstrip("/")
+    processors = os.cpu_count() or 1
     notes: list[str] = []
-    with folder_lock(out_dir):
-        config = read_models_config(out_dir / MODELS_CONFIG)
-        merge_model(config, options, version, notes)
-        texts = {
-            MODELS_CONFIG: models_config_text(config),
-            BATCHING_PARAMETERS: batching_text(options.allowed_batch_sizes, os.cpu_count() or 1),
-            SERVER_FLAGS: flags_text(served_dir.rstrip("/"), os.cpu_count() or 1),
-        }
-        for file_name, text in texts.items():
-            write_atomically(out_dir / file_name, text)
-    return ServingFiles(tuple(out_dir / file_name for file_name in texts), tuple(notes))
+    with folder_lock(config_path.parent):
+        config = read_models_config(config_path)
+        is_changed = merge_model(config, options, version, notes)
+        prepared = PreparedFiles(
+            {
+                options.out_dir / BATCHING_PARAMETERS: batching_text(options.allowed_batch_sizes, processors),
+                options.out_dir / MONITORING_CONFIG: monitoring_text(),
+                options.out_dir / SERVER_FLAGS: flags_text(served_dir, processors),
+                config_path: models_config_text(config) if is_changed else None,
+            },
+            notes,
+        )
+        try:
+            prepared.write()
+            yield prepared
+        finally:
+            prepared.discard()
+
+
+def models_config_path(options: ExportOptions) -> Path:
+    """The file itself where a symbolic link stands for it: that is what a rollout edits, and locks the folder of."""
+    path = options.out_dir / MODELS_CONFIG
+    return path.resolve() if path.is_symlink() else path
 
 
 def check_serving_files(options: ExportOptions) -> None:
-    """Refuse early what would fail after the version is published. Raises: BadServingFileError."""
+    """Refuse early what would fail after the version is published. Raises: BadServingFileError, OSError."""
+    for name in (BATCHING_PARAMETERS, MONITORING_CONFIG, SERVER_FLAGS):
+        if (path := options.out_dir / name).is_dir():
+            raise BadServingFileError(f"{path}: a folder; wanted a file or nothing, to write there; remove it")
     read_models_config(options.out_dir / MODELS_CONFIG)
 
 
-def read_models_config(path: Path) -> Any:
-    """Parse a ModelServerConfig; an empty one when there is no file. Raises: BadServingFileError, file untouched."""
-    from google.protobuf import text_format
-    from tensorflow_serving.config import model_server_config_pb2
+def _temporary(path: Path) -> Path:
+    """Always the same for a file: a crash leaves at most one behind."""
+    return path.with_name(f".{path.name}.tidegate-export-tmp")
 
-    config = model_server_config_pb2.ModelServerConfig()
-    if not path.exists():
-        return config
+
+def _text_of(path: Path) -> str | None:
+    """What stands there; None for no file, or one in another encoding."""
     try:
-        text_format.Parse(path.read_text(encoding="utf-8"), config)
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise BadServingFileError(f"{path}: not a ModelServerConfig: {error}; repair or remove it") from error
-    if config.HasField("custom_model_config"):
-        raise BadServingFileError(f"{path}: holds custom_model_config; TensorFlow Serving crashes on it; remove it")
-    return config
-
-
-def merge_model(config: Any, options: ExportOptions, version: int, notes: list[str]) -> None:
-    """Add the model to a ModelServerConfig, or update it: base path and policy when given, labels kept."""
-    models = config.model_config_list.config
-    entry = next((model for model in models if model.name == options.name), None)
-    is_new = entry is None
-    if entry is None:
-        entry = models.add(name=options.name)
-    if is_new or options.served_base_path is not None:
-        base = options.served_base_path or str(options.out_dir.resolve())
-        entry.base_path = f"{base.rstrip('/')}/{options.name}"
-    entry.model_platform = "tensorflow"
-    if options.version_policy is not None:
-        _set_policy(entry, options.version_policy)
-    elif is_new:
-        _set_policy(entry, VersionPolicy(latest_count=1))
-    if not is_loaded(entry.model_version_policy, version):
-        notes.append(
-            f"{MODELS_CONFIG} names the versions of {options.name!r} to load, and version {version} isn't among them: "
-            "move to it by `tidegate rollout start`, or pass --version-policy"
-        )
-
-
-def _set_policy(entry: Any, policy: VersionPolicy) -> None:
-    entry.ClearField("model_version_policy")
-    if policy.latest_count is not None:
-        entry.model_version_policy.latest.num_versions = policy.latest_count
-    elif policy.is_all:
-        entry.model_version_policy.all.SetInParent()
-    else:
-        entry.model_version_policy.specific.versions.extend(policy.specific)
-
-
-def is_loaded(policy: Any, version: int) -> bool:
-    """Whether a ServableVersionPolicy could load this version; `latest` does when it is high enough."""
-    return policy.WhichOneof("policy_choice") != "specific" or version in policy.specific.versions
-
-
-def models_config_text(config: Any) -> str:
-    """Write a ModelServerConfig as TensorFlow Serving reads it."""
-    from google.protobuf import text_format
-
-    return _MODELS_HEADER + str(text_format.MessageToString(config))
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None

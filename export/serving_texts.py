@@ -1,8 +1,12 @@
-"""The texts of batching_parameters.txt and tensorflow_serving.flags, every value explained where it stands."""
+"""The texts of the files a server is started with, models.config aside; every value explained where it stands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+GRPC_PORT = 8500
+REST_PORT = 8501
+METRICS_PATH = "/monitoring/prometheus/metrics"
 
 
 def batching_text(allowed_batch_sizes: Sequence[int], processors: int) -> str:
@@ -28,6 +32,18 @@ num_batch_threads {{ value: {processors} }}
 {sizes}"""
 
 
+def monitoring_text() -> str:
+    """A tensorflow.serving.MonitoringConfig: Prometheus reads the replica's metrics on its REST port."""
+    return f"""\
+# TensorFlow Serving's metrics for Prometheus (--monitoring_config_file): a tensorflow.serving.MonitoringConfig. Written
+# by `tidegate export`. They are served on the REST port, so --rest_api_port must be set too.
+prometheus_config {{
+  enable: true
+  path: "{METRICS_PATH}"
+}}
+"""
+
+
 def flags_text(served_dir: str, processors: int) -> str:
     """Flags of one replica on a GPU; served_dir is the output folder as the server sees it, no slash at its end."""
     return f"""\
@@ -35,7 +51,10 @@ def flags_text(served_dir: str, processors: int) -> str:
 #   tensorflow_model_server $(grep -v '^#' tensorflow_serving.flags)
 
 # gRPC, which the gateway and your clients speak.
---port=8500
+--port={GRPC_PORT}
+# REST: Prometheus reads the metrics there, at the path that the monitoring file names.
+--rest_api_port={REST_PORT}
+--monitoring_config_file={served_dir}/monitoring.config
 # The servables, kept by `tidegate export` and moved by `tidegate rollout`.
 --model_config_file={served_dir}/models.config
 # Join what arrives unjoined, to the sizes this file allows.
@@ -49,9 +68,11 @@ def flags_text(served_dir: str, processors: int) -> str:
 --grpc_max_threads=256
 # Load a version beside the one that serves, instead of on the loop that watches the others.
 --num_load_threads=2
-# Threads inside one operation and of operations side by side. The GPU computes, processors ({processors} here) feed it.
+# Threads inside one operation: the GPU computes, processors ({processors} here) feed it.
 --tensorflow_intra_op_parallelism={max(1, processors // 2)}
---tensorflow_inter_op_parallelism={processors}
+# Threads that run operations, shared by all calls of the server; 0: as many as it has processors. Fewer than
+# num_batch_threads would make batches wait for each other.
+--tensorflow_inter_op_parallelism=0
 # Replay each version's warm-up records, one per allowed batch size, before it is AVAILABLE.
 --enable_model_warmup=true
 # Compile with XLA only models exported for it: each new batch shape costs seconds at its first call.

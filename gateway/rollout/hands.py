@@ -18,6 +18,7 @@ from gateway.rollout.events import (
     SetRamp,
     WriteModelsConfig,
 )
+from gateway.rollout.file_lock import file_locked
 from gateway.rollout.ports import Ports
 from gateway.rollout.reloads import ReloadBook
 from gateway.rollout.state import RolloutState
@@ -27,7 +28,7 @@ InThread = Callable[[Callable[[], str | None]], Awaitable[str | None]]
 
 
 class Hands:
-    """`files` keeps two rollouts from editing one models_config at a time."""
+    """`files` keeps two rollouts from editing one models_config at a time; a locked file keeps exports from it."""
 
     def __init__(
         self, ports: Ports, state_dir: Path, in_thread: InThread, files: AbstractAsyncContextManager[None]
@@ -76,7 +77,8 @@ class Hands:
 
 
 def _rewrite(path: Path, model: str, command: WriteModelsConfig) -> None:
-    text = path.read_text(encoding="utf-8")
-    edited = models_config.edit(text, model, add=command.add, remove=command.remove)
-    if edited != text:
-        store.replace_file(path, edited)
+    with file_locked(path):
+        text = path.read_text(encoding="utf-8")
+        edited = models_config.edit(text, model, add=command.add, remove=command.remove)
+        if edited != text:
+            store.replace_file(path, edited)

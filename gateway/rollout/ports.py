@@ -76,7 +76,9 @@ class Ports(Protocol):
     def counts(self, model: str, version: int) -> tuple[int, int]:
         """(calls, errors) ended on that version since the gateway started; both only grow.
 
-        An error is one that the server side caused (as UNAVAILABLE, INTERNAL, UNKNOWN), not a client's own mistake.
+        An error is whatever its model servers answered with one, whatever the code, and what kept a call from being
+        answered: no replica, a bound, the deadline. Calls that tell nothing of the version are in neither number: the
+        client left, or the gateway refused what the promoted version doesn't take either.
         """
 
     def in_flight(self, model: str, version: int) -> int:

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from export.command import command
-from export.errors import DiskError, InterruptedExportError, SignatureChangedError
+from export.errors import DiskError, InterruptedExportError, PublishedError, SignatureChangedError
 from export.failures import signals_raise
 from export.options import ExportOptions
 from export.run import Exported, run_export
@@ -96,6 +96,35 @@ def test_a_limit_on_files_is_one_clear_error_and_disturbs_nothing(model: Path, t
     assert temporary_dirs(first.version_dir.parent) == {}
 
 
+def test_a_limit_met_by_the_serving_files_only_publishes_nothing(model: Path, tmp_path: Path) -> None:
+    many = "".join(
+        f'config {{ name: "m{number}" base_path: "/srv/m{number}" model_platform: "tensorflow" }}\n'
+        for number in range(40_000)
+    )
+    (tmp_path / "models.config").write_text(f"model_config_list {{\n{many}}}\n")
+    before = contents(tmp_path)
+    steps: list[str] = []
+    with files_limited_to(1_500_000), pytest.raises(DiskError, match=r"Nothing was published"):
+        export(model, tmp_path, steps.append)
+    assert steps[-1].startswith("Measuring")  # the version itself was within the limit
+    assert existing_versions(tmp_path / "m") == {}
+    assert {name: text for name, text in contents(tmp_path).items() if not name.endswith(".lock")} == before
+
+
+def test_a_serving_file_that_fails_after_publication_is_told_as_it_is(model: Path, tmp_path: Path) -> None:
+    def put_a_folder_in_the_way(step: str) -> None:
+        if step.startswith("Publishing"):
+            (tmp_path / "models.config").mkdir()
+
+    with pytest.raises(PublishedError) as caught:
+        export(model, tmp_path, put_a_folder_in_the_way)
+    assert f"version 1 is published in {tmp_path / 'm' / '1'}; models.config was not written: " in str(caught.value)
+    assert "othing was published" not in str(caught.value)
+    assert set(existing_versions(tmp_path / "m")) == {1}
+    assert (tmp_path / "tensorflow_serving.flags").is_file()
+    assert not [path for path in tmp_path.iterdir() if path.name.endswith("-tmp")]
+
+
 @pytest.mark.parametrize("size_kib", [64, 512])
 def test_a_full_disk_is_one_clear_error_and_disturbs_nothing(model: Path, size_kib: int, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
@@ -124,7 +153,7 @@ def test_a_signal_removes_what_was_written(model: Path, number: signal.Signals, 
             seen.extend(temporary_dirs(tmp_path / "m"))
             os.kill(os.getpid(), number)
 
-    with pytest.raises(InterruptedExportError, match=number.name), signals_raise():
+    with pytest.raises(InterruptedExportError, match=f"{number.name}; nothing was published"), signals_raise():
         export(model, tmp_path, stop_while_measuring)
     assert len(seen) == 1
     assert not temporary_dirs(tmp_path / "m")

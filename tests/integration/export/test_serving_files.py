@@ -9,9 +9,17 @@ import pytest
 from google.protobuf import text_format
 
 from export.errors import BadServingFileError
+from export.models_config import MODELS_CONFIG
 from export.options import ExportOptions, VersionPolicy
-from export.serving_files import BATCHING_PARAMETERS, MODELS_CONFIG, SERVER_FLAGS, write_serving_files
-from tests.integration.export.definitions import message
+from export.serving_files import (
+    BATCHING_PARAMETERS,
+    MONITORING_CONFIG,
+    SERVER_FLAGS,
+    ServingFiles,
+    check_serving_files,
+    prepared_serving_files,
+)
+from tests.serving_formats import message
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +34,11 @@ KNOWN_FLAGS = {
 
 def options(out: Path, **changes: Any) -> ExportOptions:
     return ExportOptions(**{"model_path": Path("m.keras"), "name": "digits", "out_dir": out, **changes})
+
+
+def written(of: ExportOptions, version: int) -> ServingFiles:
+    with prepared_serving_files(of, version) as prepared:
+        return prepared.put_in_place()
 
 
 def models_of(path: Path) -> dict[str, Any]:
@@ -51,7 +64,7 @@ def assert_every_setting_is_explained(path: Path) -> None:
 
 
 def test_a_new_model_is_served_from_the_absolute_folder_at_its_latest_version(tmp_path: Path) -> None:
-    write_serving_files(options(tmp_path), 1)
+    written(options(tmp_path), 1)
     model = models_of(tmp_path / MODELS_CONFIG)["digits"]
     assert model.base_path == str(tmp_path / "digits")
     assert model.model_platform == "tensorflow"
@@ -60,7 +73,7 @@ def test_a_new_model_is_served_from_the_absolute_folder_at_its_latest_version(tm
 
 @pytest.mark.parametrize("base", ["/models", "/models/"])
 def test_the_servers_own_path_is_written(base: str, tmp_path: Path) -> None:
-    write_serving_files(options(tmp_path, served_base_path=base), 1)
+    written(options(tmp_path, served_base_path=base), 1)
     assert models_of(tmp_path / MODELS_CONFIG)["digits"].base_path == "/models/digits"
     assert flags_of(tmp_path / SERVER_FLAGS)["model_config_file"] == "/models/models.config"
 
@@ -71,7 +84,7 @@ def test_other_models_and_labels_are_kept(tmp_path: Path) -> None:
         'config { name: "digits" base_path: "/srv/digits" model_platform: "tensorflow"\n'
         '  model_version_policy { specific { versions: 1 } } version_labels { key: "stable" value: 1 } } }'
     )
-    files = write_serving_files(options(tmp_path), 2)
+    files = written(options(tmp_path), 2)
     models = models_of(tmp_path / MODELS_CONFIG)
     assert models["other"].base_path == "/srv/other"
     assert models["digits"].base_path == "/srv/digits"
@@ -85,14 +98,14 @@ def test_other_models_and_labels_are_kept(tmp_path: Path) -> None:
     [(VersionPolicy(), "all"), (VersionPolicy(specific=(1, 2)), "specific"), (VersionPolicy(latest_count=2), "latest")],
 )
 def test_a_given_policy_replaces_the_one_before(policy: VersionPolicy, choice: str, tmp_path: Path) -> None:
-    write_serving_files(options(tmp_path, version_policy=VersionPolicy(specific=(7,))), 7)
-    files = write_serving_files(options(tmp_path, version_policy=policy), 2)
+    written(options(tmp_path, version_policy=VersionPolicy(specific=(7,))), 7)
+    files = written(options(tmp_path, version_policy=policy), 2)
     assert models_of(tmp_path / MODELS_CONFIG)["digits"].model_version_policy.WhichOneof("policy_choice") == choice
     assert files.notes == ()
 
 
 def test_batching_parameters_end_at_the_largest_batch(tmp_path: Path) -> None:
-    write_serving_files(options(tmp_path, max_batch_size=16, allowed_batch_sizes=(1, 4, 16)), 1)
+    written(options(tmp_path, max_batch_size=16, allowed_batch_sizes=(1, 4, 16)), 1)
     text = (tmp_path / BATCHING_PARAMETERS).read_text()
     parameters = text_format.Parse(text, message("BatchingParameters"))
     assert list(parameters.allowed_batch_sizes) == [1, 4, 16]
@@ -101,10 +114,11 @@ def test_batching_parameters_end_at_the_largest_batch(tmp_path: Path) -> None:
 
 
 def test_the_flags_are_tensorflow_servings_and_each_is_explained(tmp_path: Path) -> None:
-    write_serving_files(options(tmp_path), 1)
+    written(options(tmp_path), 1)
     flags = flags_of(tmp_path / SERVER_FLAGS)
     assert set(flags) <= KNOWN_FLAGS
     assert flags["batching_parameters_file"] == str(tmp_path / BATCHING_PARAMETERS)
+    assert all(Path(value).is_file() for name, value in flags.items() if name.endswith("_file"))
     assert 0 < float(flags["per_process_gpu_memory_fraction"]) < 1
     assert_every_setting_is_explained(tmp_path / SERVER_FLAGS)
 
@@ -113,5 +127,51 @@ def test_a_config_no_server_would_load_is_refused_and_kept(tmp_path: Path) -> No
     text = 'custom_model_config { type_url: "x" }'
     (tmp_path / MODELS_CONFIG).write_text(text)
     with pytest.raises(BadServingFileError, match="custom_model_config"):
-        write_serving_files(options(tmp_path), 1)
+        written(options(tmp_path), 1)
     assert (tmp_path / MODELS_CONFIG).read_text() == text
+
+
+def test_the_metrics_of_a_replica_are_switched_on(tmp_path: Path) -> None:
+    written(options(tmp_path), 1)
+    flags = flags_of(tmp_path / SERVER_FLAGS)
+    assert flags["monitoring_config_file"] == str(tmp_path / MONITORING_CONFIG)
+    config = text_format.Parse((tmp_path / MONITORING_CONFIG).read_text(), message("MonitoringConfig"))
+    assert config.prometheus_config.enable
+    assert int(flags["rest_api_port"]) > 0
+
+
+def test_a_config_that_says_the_same_already_is_left_with_its_comments(tmp_path: Path) -> None:
+    written(options(tmp_path), 1)
+    path = tmp_path / MODELS_CONFIG
+    path.write_text("# mine\n" + path.read_text())
+    before = path.stat()
+    files = written(options(tmp_path), 2)
+    assert path.read_text().startswith("# mine\n")
+    assert path.stat().st_ino == before.st_ino
+    assert path in files.paths and path in files.unchanged
+
+
+def test_files_that_are_not_put_in_place_leave_nothing_and_a_killed_exports_are_cleaned_up(tmp_path: Path) -> None:
+    with prepared_serving_files(options(tmp_path), 1) as prepared:
+        temporary = {path.name for path in tmp_path.iterdir() if path.name.endswith("-tmp")}
+        assert {path.name for path in prepared.waiting} == {name[1:].partition(".tidegate-")[0] for name in temporary}
+    assert {path.name for path in tmp_path.iterdir()} == {".tidegate.lock"}
+    for name in temporary:
+        (tmp_path / name).write_text("left by one that was killed")
+    written(options(tmp_path), 1)
+    assert not any(path.name.endswith("-tmp") for path in tmp_path.iterdir())
+
+
+def test_a_config_behind_a_symbolic_link_stays_behind_it(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / MODELS_CONFIG).symlink_to(tmp_path / "elsewhere" / "real.config")
+    written(options(tmp_path / "out"), 1)
+    assert (tmp_path / "out" / MODELS_CONFIG).is_symlink()
+    assert set(models_of(tmp_path / "elsewhere" / "real.config")) == {"digits"}
+
+
+def test_a_folder_where_a_file_is_to_be_written_is_refused_before_the_export(tmp_path: Path) -> None:
+    (tmp_path / SERVER_FLAGS).mkdir()
+    with pytest.raises(BadServingFileError, match=rf"{SERVER_FLAGS}: a folder"):
+        check_serving_files(options(tmp_path))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from google.protobuf import text_format
 
-from tests.integration.export.definitions import message
 from tests.integration.export.test_serving_files import KNOWN_FLAGS, assert_every_setting_is_explained, flags_of
+from tests.serving_formats import message
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from export.errors import VersionExistsError
-from export.publish import LOCK_NAME, Staging, write_atomically
+from export.publish import LOCK_NAME, Staging
 from export.versions import existing_versions, temporary_dirs
 
 
@@ -130,22 +130,3 @@ def test_a_killed_export_is_cleaned_up_by_the_next_and_a_running_one_is_not(tmp_
         for child in children:
             child.kill()
             child.communicate()
-
-
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    path = tmp_path / "models.config"
-    path.write_text("old")
-    with path.open() as reader:
-        write_atomically(path, "new")
-        assert reader.read() == "old"
-    assert path.read_text() == "new"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["models.config"]
-
-
-def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "models.config"
-    path.write_text("old")
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(path, "lone surrogate \ud800")
-    assert path.read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["models.config"]

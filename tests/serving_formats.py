@@ -12,7 +12,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wr
 
 _TYPE = descriptor_pb2.FieldDescriptorProto
 _WRAPPERS = wrappers_pb2.DESCRIPTOR.name
-_INT64_VALUE, _STRING_VALUE = ".google.protobuf.Int64Value", ".google.protobuf.StringValue"
+_BOOL_VALUE, _INT64_VALUE = ".google.protobuf.BoolValue", ".google.protobuf.Int64Value"
+_STRING_VALUE = ".google.protobuf.StringValue"
 _PACKAGE = "tidegate_test.tensorflow_serving"
 
 
@@ -32,6 +33,8 @@ def _pool() -> descriptor_pool.DescriptorPool:
     _field(batching, 5, "thread_pool_name", _TYPE.TYPE_MESSAGE, _STRING_VALUE)
     _field(batching, 6, "allowed_batch_sizes", _TYPE.TYPE_INT64, repeated=True)
     _field(batching, 7, "pad_variable_length_inputs", _TYPE.TYPE_BOOL)
+    _field(batching, 8, "enable_large_batch_splitting", _TYPE.TYPE_MESSAGE, _BOOL_VALUE)
+    _field(batching, 9, "max_execution_batch_size", _TYPE.TYPE_MESSAGE, _INT64_VALUE)
     prometheus = file.message_type.add(name="PrometheusConfig")
     _field(prometheus, 1, "enable", _TYPE.TYPE_BOOL)
     _field(prometheus, 2, "path", _TYPE.TYPE_STRING)
