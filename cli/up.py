@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import signal
 import socket
@@ -65,6 +67,20 @@ def check_port(host: str, port: int) -> None:
         raise CannotStart(f"{host}:{port} cannot be listened on: {error.strerror}; give another port") from error
 
 
+def claim(state_dir: Path) -> int:
+    """Take the folder for this process, before anything in it is written; the kernel gives it back with the process.
+
+    Raises: CannotStart when another `tidegate up` has it; OSError.
+    """
+    lock = os.open(state_dir / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise CannotStart(f"{state_dir}: another `tidegate up` runs with it; give another --state-dir") from error
+    return lock
+
+
 class _ToldToStop(Exception):
     """A signal came before everything was up."""
 
@@ -88,10 +104,11 @@ class Up:
         self._drain_timeout_s = drain_timeout_s
         self._signals = 0
         check_port(host, port)
-        check_port("127.0.0.1", http_port)
+        check_port(host, http_port)
         configuration = state_dir / "models.config"
         try:
             state_dir.mkdir(parents=True, exist_ok=True)
+            self._lock = claim(state_dir)
             configuration.write_text(models_config(models, model_dir), encoding="utf-8")
         except OSError as error:
             raise CannotStart(f"{error.filename or state_dir}: {error.strerror}; give another --state-dir") from error

@@ -12,6 +12,8 @@ from gateway.config.load import from_flags, load
 from gateway.config.problems import ConfigurationRefused
 from gateway.telemetry.log import set_up_logging
 
+_BY_USER = (click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT)
+
 
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), help="gateway.yaml: splits, labels, rollouts, policies.")
@@ -43,6 +45,12 @@ def command(
 
     Give --upstream to route every model those replicas have, or --config for more.
     """
+    given = click.get_current_context().get_parameter_source
+    only_without = [name for name in ("host", "port", "http_port", "no_batching") if given(name) in _BY_USER]
+    if config is not None and only_without:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in only_without)
+        click.echo(f"gateway: {flags}: not with --config; the file decides that", err=True)
+        sys.exit(EXIT_WRONG_INPUT)
     if (config is None) == (upstream is None):
         click.echo("gateway: give either --config FILE or --upstream HOST:PORT[,...]", err=True)
         sys.exit(EXIT_WRONG_INPUT)
