@@ -51,6 +51,7 @@ class Call:
         "arm",
         "deadline",
         "ended",
+        "headers",
         "message",
         "metadata",
         "method",
@@ -72,6 +73,7 @@ class Call:
         self.model = ""  # set once routed, for metrics and response headers
         self.arm = ""
         self.version: int | None = None
+        self.headers: Headers = ()  # what its end brings, for those who end it without knowing its route
         self._finish = finish
         self._on_end: list[Callable[[], None]] = []
 

@@ -10,7 +10,13 @@ from collections.abc import Sequence
 
 
 class Failure(Exception):
-    """Why a call gets no answer. `message` is what the client reads."""
+    """Why a call gets no answer. `message` is what the client reads.
+
+    `against_version`: whether it tells against the version the call was for, as a rollout's judge and `tidegate status`
+    count. A caller's own mistake doesn't; of its refusals the shield decides one by one.
+    """
+
+    against_version: bool = True
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -20,13 +26,19 @@ class Failure(Exception):
 class MalformedRequest(Failure):
     """The bytes are no message of the method's request type."""
 
+    against_version = False
+
 
 class InvalidRequest(Failure):
     """The request breaks a rule that TensorFlow Serving would answer with INVALID_ARGUMENT."""
 
+    against_version = False
+
 
 class UnknownServable(Failure):
     """No such model or version anywhere."""
+
+    against_version = False
 
     def __init__(self, name: str, version: int | None) -> None:
         wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
@@ -36,6 +48,8 @@ class UnknownServable(Failure):
 class UnknownModel(Failure):
     """No versions to tell the status of (GetModelStatus words it unlike the other methods)."""
 
+    against_version = False
+
     def __init__(self, name: str, version: int | None) -> None:
         wanted = "any versions" if version is None else f"version {version}"
         super().__init__(f"Could not find {wanted} of model {name}")
@@ -43,6 +57,8 @@ class UnknownModel(Failure):
 
 class UnknownSignature(Failure):
     """The version has no signature of that name (Predict's wording)."""
+
+    against_version = False
 
     def __init__(self, name: str) -> None:
         super().__init__(f'Serving signature key "{name}" not found.')
@@ -67,13 +83,13 @@ class SuspectRefused(Failure):
 class NotAllowed(Failure):
     """The method is closed on this port."""
 
+    against_version = False
+
 
 class UnknownMethod(Failure):
     """Neither PredictionService nor ModelService has this method."""
 
-
-class Draining(Failure):
-    """The gateway is going away."""
+    against_version = False
 
 
 class Internal(Failure):

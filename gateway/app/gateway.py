@@ -82,6 +82,7 @@ class Gateway:
             allow_reload_config=settings.server.allow_reload_config,
         )
         self.world.context = self.context
+        self.world.fleet.catalog.on_gone = self.batcher.forget
         self.report = Report(self.world, self.counters, self.batcher, self.batch_counters)
         self.rollouts = RolloutDriver(
             RolloutPorts(self.world, self.context, self.counters), state_dir, log=_log_rollout
@@ -144,20 +145,21 @@ class Gateway:
         await asyncio.sleep(self._settings.server.drain_delay_s)
         timeout_s = self._settings.server.drain_timeout_s
         refusing = asyncio.create_task(self.server.stop(timeout_s + FLUSH_S), name="refuse new calls")
-        cut_off = not await self._calls_end(timeout_s)
-        if not cut_off:
+        await asyncio.sleep(DRAIN_LOOK_S)  # let it begin: until then calls still come in
+        await self._calls_end(timeout_s)
+        if not self.context.admission.unfinished:
             await self.server.stop(FLUSH_S)  # the last replies leave; whoever watches health would watch for ever
+        cut_off = bool(self.context.admission.unfinished)
         await self.close()
         await refusing
         return not cut_off
 
-    async def _calls_end(self, timeout_s: float) -> bool:
-        """Wait for the calls in flight; False when some are left."""
+    async def _calls_end(self, timeout_s: float) -> None:
+        """Wait for the calls in flight, so long."""
         for _ in range(ceil(timeout_s / DRAIN_LOOK_S)):
             if not self.context.admission.unfinished:
-                return True
+                return
             await asyncio.sleep(DRAIN_LOOK_S)
-        return not self.context.admission.unfinished
 
     async def close(self) -> None:
         """End whatever was started; of no consequence for what was not."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from gateway.app.world import World
 from gateway.batching.key import LaneKey
+from gateway.batching.ports import CallBack
 from gateway.call import Deadline
 from gateway.errors import Failure, NoReplica
 from gateway.upstream.connection import Done
@@ -20,8 +23,8 @@ class Joins:
         self._world = world
         self._courier = courier
 
-    def send(self, key: LaneKey, message: bytes, deadline: Deadline, done: Done) -> None:
-        """Carry the joined request to a replica that has its version; `done` is called once."""
+    def send(self, key: LaneKey, message: bytes, deadline: Deadline, done: Done) -> CallBack | None:
+        """Carry the request to a replica that has its version; `done` is called once, unless it is called back."""
 
         def delivered(reply: bytes | None, failure: Failure | None, _replica: Replica | None) -> None:
             done(reply, failure)
@@ -29,10 +32,10 @@ class Joins:
         upstream = self._world.fleet.upstreams.get(key.upstream)
         if upstream is None:
             done(None, NoReplica(f'upstream "{key.upstream}" is gone from the configuration'))
-            return
-        self._courier.carry(
-            Errand(upstream, key.model, key.version, PREDICT_PATH, message, (), deadline, None, delivered)
-        )
+            return None
+        errand = Errand(upstream, key.model, key.version, PREDICT_PATH, message, (), deadline, None, delivered)
+        self._courier.carry(errand)
+        return partial(self._courier.cancel, errand)
 
     def replicas_up(self, upstream: str) -> int:
         """How many replicas can take joined calls now."""

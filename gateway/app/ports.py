@@ -10,13 +10,11 @@ from gateway.predict.context import Context
 from gateway.rollout.ports import Mode, ReplicaHandle, VersionState
 from gateway.routing.ramp import Ramp
 from gateway.routing.route import VersionMode
-from gateway.server.status import SERVER_SIDE
 from gateway.telemetry.counters import Counters
+from gateway.telemetry.names import JUDGED_ERROR
 from gateway.upstream.ask import RELOAD_PATH, ask
 from gateway.upstream.fanout import reload_problem
 from gateway.upstream.replica import Replica
-
-_SERVER_SIDE = frozenset(code.name for code in SERVER_SIDE)
 
 
 class RolloutPorts:
@@ -67,10 +65,10 @@ class RolloutPorts:
 
     def counts(self, model: str, version: int) -> tuple[int, int]:
         calls = errors = 0
-        for labels, count in self._counters.requests.series.items():
-            if labels[0] == model and labels[3] == str(version):
+        for (name, _, of_version, outcome), count in self._counters.judged_calls.series.items():
+            if name == model and of_version == str(version):
                 calls += count
-                errors += count if labels[4] in _SERVER_SIDE else 0
+                errors += count if outcome == JUDGED_ERROR else 0
         return calls, errors
 
     def in_flight(self, model: str, version: int) -> int:

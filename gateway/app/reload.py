@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import structlog
@@ -19,7 +18,7 @@ log = structlog.get_logger("config")
 
 
 class Reloads:
-    """Owns the watcher of the file and the tasks that put settings in force."""
+    """Owns the watcher of the file, which puts settings in force one after the other."""
 
     def __init__(self, path: Path, world: World, rollouts: RolloutDriver, report: Report, counters: Counters) -> None:
         self._world = world
@@ -27,7 +26,6 @@ class Reloads:
         self._report = report
         self._counters = counters
         self._watcher = ConfigWatcher(path, world.settings, self._on_settings, self._on_refused)
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         self._watcher.start()
@@ -37,27 +35,20 @@ class Reloads:
 
     async def close(self) -> None:
         await self._watcher.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-            await asyncio.wait([task])
 
-    def _on_settings(self, new: Settings) -> None:
-        """Raises: ConfigurationRefused, which the watcher hands to `_on_refused`."""
-        running = {state.plan.model for state in self._rollouts.states() if not state.phase.finished}
-        self._world.refuse_if_in_rollout(new, running)
-        for section in changes_needing_restart(self._world.settings, new):
-            log.warning("this section changes only at a restart", section=section)
-        task = asyncio.create_task(self._apply(new), name="apply configuration")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _in_rollout(self) -> set[str]:
+        return {state.plan.model for state in self._rollouts.states() if not state.phase.finished}
 
-    async def _apply(self, new: Settings) -> None:
+    async def _on_settings(self, new: Settings) -> None:
+        """Raises: ConfigurationRefused (or whatever a bug raises), which the watcher hands to `_on_refused`."""
+        restart = changes_needing_restart(self._world.settings, new)
         try:
-            await self._world.apply(new)
+            await self._world.apply(new, self._in_rollout)
         except OSError as error:  # a certificate that was there when the file was checked can't be read
             problem = Problem(("upstreams",), f"{error.filename}: {error.strerror}")
-            self._on_refused(ConfigurationRefused(new.source, [problem]))
-            return
+            raise ConfigurationRefused(new.source, [problem]) from error
+        for section in restart:
+            log.warning("this section changes only at a restart", section=section)
         self._report.problems = ()
         self._counters.config_reloads.add(("applied",))
         log.info("configuration in force", source=new.source, models=len(new.table.models))

@@ -11,14 +11,12 @@ from gateway.batching.counters import BatchCounters
 from gateway.batching.policy import BatchMode
 from gateway.batching.shell import Batcher
 from gateway.routing.route import ModelRoute
-from gateway.server.status import SERVER_SIDE
 from gateway.telemetry import names
 from gateway.telemetry.collector import Samples
 from gateway.telemetry.counters import Counters
 from protos.stubs.tidegate.admin.v1 import admin_pb2
 
 VERSION = installed_version("tidegate")
-_SERVER_SIDE = frozenset(code.name for code in SERVER_SIDE)
 
 
 class Report:
@@ -112,16 +110,15 @@ class Report:
         return sum(entry.rows for entry in of_model) / batches if batches else 0.0
 
     def _traffic(self, model: str) -> tuple[int, int, dict[tuple[str, str], list[int]]]:
-        calls = errors = 0
+        """(calls, errors, the two by arm and version); an error is what a rollout's judge takes for one."""
         by_arm: dict[tuple[str, str], list[int]] = {}
-        for (name, _, arm, version, code), count in self._counters.requests.series.items():
-            if name != model:
-                continue
-            failed = count if code in _SERVER_SIDE else 0
-            calls, errors = calls + count, errors + failed
-            entry = by_arm.setdefault((arm, version), [0, 0])
-            entry[0] += count
-            entry[1] += failed
+        for (name, _, arm, version, _), count in self._counters.requests.series.items():
+            if name == model:
+                by_arm.setdefault((arm, version), [0, 0])[0] += count
+        for (name, arm, version, outcome), count in self._counters.judged_calls.series.items():
+            if name == model and outcome == names.JUDGED_ERROR:
+                by_arm.setdefault((arm, version), [0, 0])[1] += count
+        calls, errors = (sum(entry[column] for entry in by_arm.values()) for column in (0, 1))
         return calls, errors, by_arm
 
     def gauges(self) -> dict[str, Callable[[], Samples]]:

@@ -43,7 +43,7 @@ async def _run(
     try:
         gateway = Gateway(settings, config_path, state_dir)
     except OSError as error:
-        print(f"gateway: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"gateway: {_words(error)}", file=sys.stderr)
         return EXIT_WRONG_INPUT
     stop = _stop_event(gateway, exit_with_parent)
     try:
@@ -51,6 +51,10 @@ async def _run(
     except (CannotServe, CannotListen) as error:
         await gateway.close()
         print(f"gateway: {error}", file=sys.stderr)
+        return EXIT_WRONG_INPUT
+    except OSError as error:  # a certificate towards an upstream, read when its connections are made
+        await gateway.close()
+        print(f"gateway: {_words(error)}", file=sys.stderr)
         return EXIT_WRONG_INPUT
     try:
         _tell(bound, settings, port_file)
@@ -63,6 +67,10 @@ async def _run(
     clean = await gateway.drain()
     log.info("stopped", calls_cut_off=not clean)
     return EXIT_OK if clean else EXIT_CUT_OFF
+
+
+def _words(error: OSError) -> str:
+    return str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
 def _stop_event(gateway: Gateway, exit_with_parent: bool) -> asyncio.Event:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import structlog
 
@@ -12,7 +14,7 @@ from gateway.config.problems import ConfigurationRefused, Problem
 from gateway.config.settings import Settings
 from gateway.predict.context import Context, Shield
 from gateway.routing.ramp import Ramp
-from gateway.routing.route import VersionMode
+from gateway.routing.route import ModelRoute, VersionMode
 from gateway.routing.table import RouteTable
 from gateway.upstream.fleet import Fleet
 from gateway.upstream.replica import highest_common
@@ -45,6 +47,8 @@ class World:
 
     def versions_changed(self, upstream: str, model: str) -> None:
         """A replica's AVAILABLE versions changed: a model that follows takes the version that all of them have."""
+        if self.context is not None:
+            self.context.batcher.slots_changed(upstream)
         table = self.table
         route = table.models.get(model)
         if route is None and table.default_upstream != upstream:
@@ -52,7 +56,7 @@ class World:
         if route is not None and (route.upstream != upstream or route.mode is not VersionMode.FOLLOW):
             return
         replicas = self.fleet.upstream(upstream).up if upstream in self.fleet.upstreams else []
-        version = highest_common(replicas, model)
+        version = highest_common(replicas, model, None if route is None else route.version)
         known = any(replica.states(model) for replica in replicas)
         if route is None and known:
             self.publish(table.with_version(model, version))
@@ -81,22 +85,29 @@ class World:
         self.publish(self.table.with_ramp(model, ramp))
 
     def refuse_if_in_rollout(self, new: Settings, running: set[str]) -> None:
-        """Raises: ConfigurationRefused when the new settings touch a model while its rollout runs."""
-        problems = [
-            Problem(
-                ("models", model),
-                "a rollout of this model is running; abort or finish it, then change its configuration",
-            )
-            for model in sorted(running)
-            if new.table.models.get(model) != self.settings.table.models.get(model)
-        ]
+        """Raises: ConfigurationRefused when the new settings touch what a running rollout goes by."""
+        end_it = "abort or finish it, then change its configuration"
+        problems = []
+        for model in sorted(running):
+            route = self.settings.table.models.get(model)
+            if new.table.models.get(model) != route:
+                problems.append(Problem(("models", model), f"a rollout of this model is running; {end_it}"))
+            elif route is not None and _models_config(new, route) != _models_config(self.settings, route):
+                place = ("upstreams", route.upstream, "models_config")
+                problems.append(Problem(place, f'a rollout of model "{model}" is running; {end_it}'))
         if problems:
             raise ConfigurationRefused(new.source, problems)
 
-    async def apply(self, new: Settings) -> None:
-        """Put changed settings in force: new upstreams first, then the table, then old upstreams go."""
+    async def apply(self, new: Settings, in_rollout: Callable[[], set[str]]) -> None:
+        """Put changed settings in force: new upstreams first, then the table, then old upstreams go.
+
+        `in_rollout`: the models whose rollout runs now; one may start while upstreams come up, so it is asked twice.
+        Raises: ConfigurationRefused as `refuse_if_in_rollout` does; OSError for a certificate that can't be read.
+        """
         async with self._changing:
+            self.refuse_if_in_rollout(new, in_rollout())
             await self._bring_up(new)
+            self.refuse_if_in_rollout(new, in_rollout())
             self.settings = new
             if self.context is not None:
                 self.context.shield = Shield(new.shield.check_inputs, new.shield.max_tensor_bytes)
@@ -122,6 +133,10 @@ class World:
             )
         )
         self.publish(self.table)
+
+
+def _models_config(settings: Settings, route: ModelRoute) -> Path | None:
+    return settings.upstreams[route.upstream].models_config
 
 
 def _models_of(settings: Settings, upstream: str) -> set[str]:

@@ -118,6 +118,11 @@ class Proofs:
             proof = self._proofs[key] = Proof()
         return proof
 
+    def forget(self, upstream: str, model: str, versions: frozenset[int]) -> None:
+        """These versions are gone: what comes back under their numbers may be other content, and is proved anew."""
+        for key in [key for key in self._proofs if key[:2] == (upstream, model) and key[2] in versions]:
+            del self._proofs[key]
+
     def items(self) -> list[tuple[ProofKey, Proof]]:
         """Sorted by key, for status."""
         return sorted(self._proofs.items(), key=lambda item: item[0])

@@ -93,6 +93,10 @@ class Batcher:
             gate.cancel()
             self._hand_back(gate.window, None)
 
+    def forget(self, upstream: str, model: str, versions: frozenset[int]) -> None:
+        """No replica has these versions any more: nothing is proved about them."""
+        self._proofs.forget(upstream, model, versions)
+
     def proofs(self) -> list[tuple[ProofKey, Proof]]:
         """What is known about joining each signature, for status."""
         return self._proofs.items()

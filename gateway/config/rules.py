@@ -92,8 +92,18 @@ def check_address(address: str, seen: set[str], place: Place) -> Iterator[Proble
         yield Problem(
             place, f"got {show(address)}, wanted host:port with a port from 1 to 65535, like model-server:8500"
         )
+    elif not bracketed and not _can_be_looked_up(bare):
+        yield Problem(place, f"got {show(address)}, wanted a host name with labels of 1 to 63 characters between dots")
     elif address in seen:
         yield Problem(place, f"{show(address)} is listed twice; a replica counts once")
+
+
+def _can_be_looked_up(host: str) -> bool:
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _headers(root: dict[str, object]) -> Iterator[Problem]:

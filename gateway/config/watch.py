@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,15 +17,16 @@ POLL_INTERVAL_S: Final = 1.0
 class ConfigWatcher:
     """Owns the task that watches one file. Callbacks run on the event loop; `close` ends the task.
 
-    `on_settings` may raise ConfigurationRefused itself (a model in rollout was changed): reported like the rest.
     What can't be loaded is reported once for each content (and once while the file is missing), not every second.
+    `on_settings` may raise too (ConfigurationRefused: a model in rollout was changed): that is reported like the rest,
+    once, and tried again at every poll, for the same content may be put in force once the rollout has ended.
     """
 
     def __init__(
         self,
         path: Path,
         in_force: Settings,
-        on_settings: Callable[[Settings], None],
+        on_settings: Callable[[Settings], Awaitable[None]],
         on_refused: Callable[[ConfigurationRefused], None],
         poll_interval_s: float = POLL_INTERVAL_S,
     ) -> None:
@@ -33,7 +34,8 @@ class ConfigWatcher:
         self._on_settings = on_settings
         self._on_refused = on_refused
         self._poll_interval_s = poll_interval_s
-        self._seen = in_force.content_hash  # the last content judged, good or bad; or why there is none
+        self._done_with = in_force.content_hash  # the last content in force or unfit for ever; "": none of them
+        self._told = ""  # what was last reported
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -57,23 +59,36 @@ class ConfigWatcher:
         try:
             content = await asyncio.to_thread(read_bytes, self._path)
         except ConfigurationRefused as unreadable:
-            self._refuse_once(unreadable, str(unreadable), again)
+            self._done_with = ""
+            self._refuse_once(unreadable, "", again)
             return
         digest = content_hash(content)
-        if digest == self._seen and not again:
+        if digest == self._done_with and not again:
             return
         try:
-            self._on_settings(await asyncio.to_thread(parse, content, self._path))
-            self._seen = digest
+            settings = await asyncio.to_thread(parse, content, self._path)
+        except ConfigurationRefused as unfit:
+            self._done_with = digest
+            self._refuse_once(unfit, digest, again)
+            return
+        await self._put_in_force(settings, digest, again)
+
+    async def _put_in_force(self, settings: Settings, digest: str, again: bool) -> None:
+        self._done_with = ""
+        try:
+            await self._on_settings(settings)
         except ConfigurationRefused as refused:
             self._refuse_once(refused, digest, again)
         except Exception as error:  # noqa: BLE001 (a bug in putting it in force must neither end the watch nor hide)
             bug = Problem((), f"could not be put in force: {type(error).__name__}: {error}")
             self._refuse_once(ConfigurationRefused(str(self._path), [bug]), digest, again)
+        else:
+            self._done_with, self._told = digest, ""
 
-    def _refuse_once(self, refused: ConfigurationRefused, seen: str, again: bool) -> None:
-        if seen != self._seen or again:
-            self._seen = seen
+    def _refuse_once(self, refused: ConfigurationRefused, digest: str, again: bool) -> None:
+        told = f"{digest} {refused}"
+        if told != self._told or again:
+            self._told = told
             self._on_refused(refused)
 
     async def _watch(self) -> None:

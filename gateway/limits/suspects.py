@@ -27,22 +27,13 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True)
 class SuspectPolicy:
-    """`block_s`: how long a killing fingerprint is refused; `max_waiting`: suspects queued for their retry.
-
-    Raises: ValueError naming every field that is out of range.
-    """
+    """`block_s`: how long a killing fingerprint is refused. Raises: ValueError for a negative one."""
 
     block_s: float = 60.0
-    max_waiting: int = 1024
 
     def __post_init__(self) -> None:
-        problems = []
         if self.block_s < 0:
-            problems.append(f"suspect_block_s is {self.block_s}, must not be negative")
-        if self.max_waiting < 1:
-            problems.append(f"max_waiting is {self.max_waiting}, must be at least 1")
-        if problems:
-            raise ValueError("; ".join(problems))
+            raise ValueError(f"suspect_block_s is {self.block_s}, must not be negative")
 
 
 class SuspectRules:

@@ -11,6 +11,7 @@ from typing import Protocol
 from gateway.batching.policy import BatchPolicy
 from gateway.batching.shell import Batcher
 from gateway.call import Headers
+from gateway.errors import Failure
 from gateway.limits.admission import Admission
 from gateway.routing.table import RouteTable
 from gateway.telemetry.counters import Counters
@@ -32,9 +33,12 @@ class Shield:
 
 
 class Refresh(Protocol):
-    """Ask all replicas of an upstream about a model now; `then(known)` runs once they answered."""
+    """Ask all replicas of an upstream about a model now; `then(doubt)` runs once they answered.
 
-    def __call__(self, upstream: str, model: str, then: Callable[[bool], None], /) -> None: ...
+    The table then has the model, or nobody has it, unless a doubt says why that can't be told now.
+    """
+
+    def __call__(self, upstream: str, model: str, then: Callable[[Failure | None], None], /) -> None: ...
 
 
 @dataclass
@@ -61,9 +65,14 @@ _HOP_BY_HOP = frozenset({"user-agent", "content-type", "te", "host"})
 
 
 def forwarded(metadata: Headers) -> Headers:
-    """The client's own metadata, to be sent on with its call."""
+    """The client's own metadata, to be sent on with its call; without values that gRPC would refuse to send."""
     return tuple(
         (key, value)
         for key, value in metadata
-        if key not in _HOP_BY_HOP and not key.startswith("grpc-") and not key.startswith(":")
+        if key not in _HOP_BY_HOP and not key.startswith(("grpc-", ":")) and _may_be_sent(key, value)
     )
+
+
+def _may_be_sent(key: str, value: str | bytes) -> bool:
+    """Text is 0x20 to 0x7e (gRPC over HTTP/2, ASCII-Value), yet servers let other bytes in; bytes have "-bin" keys."""
+    return key.endswith("-bin") or (isinstance(value, str) and value.isascii() and value.isprintable())

@@ -3,42 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from google.protobuf.message import DecodeError
 
-from gateway.call import Call, monotonic_us
-from gateway.errors import Failure, NoReplica, NotAllowed, UnknownModel
+from gateway.call import Call, Headers, monotonic_us
+from gateway.errors import Failure, NoReplica, NotAllowed, Shed, UnknownModel
 from gateway.predict.context import Context, forwarded
+from gateway.predict.find import none_up, with_route
 from gateway.upstream.ask import RELOAD_PATH, STATUS_PATH
+from gateway.upstream.connection import Cancel
 from gateway.upstream.fanout import merge_statuses
 from gateway.upstream.pool import Upstream
 from gateway.wire.spec import SpecView
 from protos.stubs.tidegate.wire.v1 import management_pb2
 
+MAX_QUESTIONS = 64
+
 # (replies, failures) of all replicas that are up.
 Collected = Callable[[list[bytes], list[Failure]], None]
 
 
-def status_everywhere(context: Context, call: Call, view: SpecView) -> None:
-    """GetModelStatus of all replicas as one. Raises: UnknownModel when no upstream can have it."""
-    route = context.table.models.get(view.name)
-    name = route.upstream if route is not None else context.table.default_upstream
-    if name is None:
-        raise UnknownModel(view.name, view.version)
-    if route is not None:
+class Statuses:
+    """GetModelStatus of all replicas as one. It takes no slot, so what clients can make of it is bounded here.
+
+    Calls that ask an upstream the same at the same time share one answer, MAX_QUESTIONS different ones may be out, and
+    a model that no route names is looked for like any other call's.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._asking: dict[tuple[str, bytes], list[Call]] = {}
+
+    def answer(self, call: Call, view: SpecView) -> None:
+        """Reply, sooner or later. Raises: UnknownModel when no upstream can have it, NoReplica, Shed."""
+        unknown = partial(UnknownModel, view.name, view.version)
+        with_route(self._context, call, view.name, partial(self._ask, call, view), unknown)
+
+    def _ask(self, call: Call, view: SpecView) -> None:
         call.model = view.name
-
-    def collected(replies: list[bytes], failures: list[Failure]) -> None:
-        if not replies:
-            call.fail(failures[0])
+        upstream = self._context.upstreams[self._context.table.models[view.name].upstream]
+        question = (upstream.name, call.message)
+        if question in self._asking:
+            self._asking[question].append(call)
             return
-        try:
-            call.reply(merge_statuses(replies))
-        except DecodeError as error:
-            call.fail(NoReplica(f"a replica's model status is unreadable: {error}"))
+        if len(self._asking) >= MAX_QUESTIONS:
+            self._context.counters.shed.add(("model_status",))
+            raise Shed(f"{MAX_QUESTIONS} different GetModelStatus calls wait for their replicas already")
+        collected = partial(self._collected, question)
+        _ask_all(upstream, STATUS_PATH, call.message, upstream.policy.connect_timeout_s, (), collected)
+        self._asking[question] = [call]
 
-    upstream = context.upstreams[name]
-    _ask_all(upstream, call, STATUS_PATH, collected, upstream.policy.connect_timeout_s)
+    def _collected(self, question: tuple[str, bytes], replies: list[bytes], failures: list[Failure]) -> None:
+        calls = self._asking.pop(question)
+        try:
+            merged = merge_statuses(replies)
+        except DecodeError as error:
+            failures, replies = [NoReplica(f"a replica's model status is unreadable: {error}")], []
+        for call in calls:
+            if replies:
+                call.reply(merged)
+            else:
+                call.fail(failures[0])
 
 
 def reload_everywhere(context: Context, call: Call) -> None:
@@ -50,23 +76,28 @@ def reload_everywhere(context: Context, call: Call) -> None:
         if failures:
             call.fail(failures[0])
             return
-        refused = [
-            reply for reply in replies if management_pb2.ReloadConfigResponse.FromString(reply).status.error_code != 0
-        ]
+        try:
+            refused = [reply for reply in replies if _refuses(reply)]
+        except DecodeError as error:
+            call.fail(NoReplica(f"a replica's answer to the reload is unreadable: {error}"))
+            return
         call.reply((refused or replies)[0])
 
-    _ask_all(next(iter(context.upstreams.values())), call, RELOAD_PATH, collected)
+    upstream, waits_s = next(iter(context.upstreams.values())), call.deadline.remaining_s(monotonic_us())
+    for cancel in _ask_all(upstream, RELOAD_PATH, call.message, waits_s, forwarded(call.metadata), collected):
+        call.on_end(cancel)
 
 
-def none_up(upstream: Upstream) -> NoReplica:
-    """What is said while an upstream is all down: unavailable, not unknown."""
-    return NoReplica(f'upstream "{upstream.name}": none of its {len(upstream.replicas)} replicas is up')
+def _refuses(reply: bytes) -> bool:
+    return management_pb2.ReloadConfigResponse.FromString(reply).status.error_code != 0
 
 
-def _ask_all(upstream: Upstream, call: Call, path: str, collected: Collected, longest_s: float | None = None) -> None:
-    """Send the call's message to every replica that is up; `collected` runs once, when all have answered.
+def _ask_all(
+    upstream: Upstream, path: str, message: bytes, timeout_s: float | None, metadata: Headers, collected: Collected
+) -> list[Cancel]:
+    """Send the message to every replica that is up; `collected` runs once, later, when all have answered.
 
-    `longest_s`: one that hangs is not waited for any longer (None: as long as the caller waits).
+    Returns what calls each back. Raises: NoReplica.
     """
     replicas = upstream.up
     if not replicas:
@@ -82,7 +113,4 @@ def _ask_all(upstream: Upstream, call: Call, path: str, collected: Collected, lo
         if len(replies) + len(failures) == len(replicas):
             collected(replies, failures)
 
-    waits_s, metadata = call.deadline.remaining_s(monotonic_us()), forwarded(call.metadata)
-    timeout_s = min((bound for bound in (waits_s, longest_s) if bound is not None), default=None)
-    for replica in replicas:
-        call.on_end(replica.connection.send(path, call.message, timeout_s, metadata, done))
+    return [replica.connection.send(path, message, timeout_s, metadata, done) for replica in replicas]

@@ -7,7 +7,8 @@ from functools import partial
 from gateway.call import Call
 from gateway.errors import NotAllowed, Shed, UnknownMethod
 from gateway.predict.context import Context
-from gateway.predict.fanout import none_up, reload_everywhere, status_everywhere
+from gateway.predict.fanout import Statuses, reload_everywhere
+from gateway.predict.find import with_route
 from gateway.predict.guard import guard, unknown_servable
 from gateway.predict.journey import Journey
 from gateway.wire.spec import SpecView, peek
@@ -20,6 +21,7 @@ class Handler:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._statuses = Statuses(context)
 
     def __call__(self, call: Call) -> None:
         context = self._context
@@ -34,7 +36,7 @@ class Handler:
         if call.method in ROUTED:
             self._route(call, peek(call.method, call.message))
         elif call.method == "GetModelStatus":
-            status_everywhere(self._context, call, peek(call.method, call.message))
+            self._statuses.answer(call, peek(call.method, call.message))
         elif call.method == "HandleReloadConfigRequest":
             if not self._context.allow_reload_config:
                 raise NotAllowed(
@@ -46,21 +48,7 @@ class Handler:
             raise UnknownMethod(f"Method not found: {call.method}")
 
     def _route(self, call: Call, view: SpecView) -> None:
-        table = self._context.table
-        if view.name in table.models:
+        def start() -> None:
             Journey(self._context, call, view).start()
-        elif table.default_upstream is None:
-            raise unknown_servable(view)
-        elif not self._context.upstreams[table.default_upstream].up:
-            raise none_up(self._context.upstreams[table.default_upstream])
-        else:
-            go_on = partial(self._found, call, view)
-            self._context.refresh(table.default_upstream, view.name, lambda _known: guard(call, go_on))
 
-    def _found(self, call: Call, view: SpecView) -> None:
-        """A model that no route named was looked for; app has put it into the table if it is there."""
-        if call.ended:
-            return
-        if view.name not in self._context.table.models:
-            raise unknown_servable(view)
-        Journey(self._context, call, view).start()
+        with_route(self._context, call, view.name, start, partial(unknown_servable, view))

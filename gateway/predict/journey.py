@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import partial
 
 from gateway.batching.joinable import joinable
 from gateway.batching.key import LaneKey
@@ -37,7 +38,7 @@ class Journey:
 
     __slots__ = (
         "call", "choice", "context", "counted", "deaths", "died", "errand", "headers", "heads", "known",
-        "rerouted", "route", "upstream", "view",
+        "random_bits", "rerouted", "route", "upstream", "view",
     )  # fmt: skip
 
     def __init__(self, context: Context, call: Call, view: SpecView) -> None:
@@ -50,6 +51,7 @@ class Journey:
         self.errand: Errand | None = None
         self.deaths = 0  # replicas that died while this call was in flight on them, over all its errands
         self.died: Replica | None = None
+        self.random_bits = context.chance.getrandbits(64)  # in a key's place: once, so that a call stays in its arm
         call.model = view.name
         self._choose()
 
@@ -68,8 +70,10 @@ class Journey:
 
     def fall_back(self, failure: Failure | None) -> None:
         """The batcher gave the call back: it goes on alone, as a suspect if its batch's replica died."""
-        if self.call.ended:
-            return
+        if not self.call.ended:
+            guard(self.call, partial(self._alone, failure))
+
+    def _alone(self, failure: Failure | None) -> None:
         if isinstance(failure, UpstreamFailed):
             if failure.fate is Fate.LOST:
                 died = failure.origin if isinstance(failure.origin, Replica) else None
@@ -85,13 +89,13 @@ class Journey:
         view, call = self.view, self.call
         self.route = route = self.context.table.models[view.name]
         key = route.key_of(call.metadata, view.client_id)
-        random_bits = 0 if key is not None else self.context.chance.getrandbits(64)
-        self.choice = resolve(route, view.version, view.label, key, random_bits, call.metadata)
+        self.choice = resolve(route, view.version, view.label, key, self.random_bits, call.metadata)
         self.upstream = self.context.upstreams[route.upstream]
         call.arm, call.version = self.choice.arm, self._placed_version()
         self.headers: Headers = (("tidegate-arm", self.choice.arm),)
         if self.choice.version is not None:
             self.headers += (("tidegate-version", str(self.choice.version)),)
+        call.headers = self.headers
 
     def _checked_and_joined(self) -> bool:
         """True when the batcher has the call. Raises: Failure when the shield refuses it."""
@@ -129,6 +133,7 @@ class Journey:
             refusal = SuspectRefused(
                 "calls of this model, signature and shape were in flight when replicas died; refused for a while"
             )
+            refusal.against_version = False  # whichever version it is for, that shape is refused
             self.context.counters.shield_refused.add((self.route.name, "suspect"))
             raise refusal
 
@@ -169,6 +174,9 @@ class Journey:
         return self.errand
 
     def _delivered(self, reply: bytes | None, failure: Failure | None, replica: Replica | None) -> None:
+        guard(self.call, partial(self._settle, reply, failure, replica))
+
+    def _settle(self, reply: bytes | None, failure: Failure | None, replica: Replica | None) -> None:
         if self.errand is not None:
             self.deaths, self.died = self.errand.deaths, self.errand.died
             self.errand = None
@@ -197,14 +205,16 @@ class Journey:
             self.call.fail(failure if isinstance(failure, NoReplica) else hidden, self.headers)
             return
         self.rerouted = True
-        self.context.refresh(self.route.upstream, self.route.name, lambda _known: guard(self.call, self._go_on))
+        self.context.refresh(
+            self.route.upstream, self.route.name, lambda doubt: guard(self.call, partial(self._go_on, doubt))
+        )
 
-    def _go_on(self) -> None:
+    def _go_on(self, doubt: Failure | None) -> None:
         """The replicas were asked: choose anew, and hold the inputs against the signature of what is chosen now."""
         if self.call.ended:
             return
         if self.view.name not in self.context.table.models:
-            raise unknown_servable(self.view)
+            raise doubt or unknown_servable(self.view)
         self._uncount()
         self._choose()
         self._count()

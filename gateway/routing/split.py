@@ -104,7 +104,3 @@ class Split:
     def position(self, key: bytes) -> int:
         """Position in `arms` of the arm that owns the key."""
         return self.slots[self.ring.bucket(key)]
-
-    def arm(self, key: bytes) -> Arm:
-        """The arm that owns the key."""
-        return self.arms[self.position(key)]

@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 
 from gateway.call import NEVER_US, Call, Deadline, Headers, monotonic_us
-from gateway.errors import Failure, UpstreamFailed
+from gateway.errors import DeadlineExceeded, Failure, UpstreamFailed
 from gateway.server.accounts import count_ended
 from gateway.server.methods import METHODS
 from gateway.server.status import Code, status_of
@@ -135,23 +135,23 @@ def _serve(
             if not ended.done():
                 ended.set_result((reply, failure, headers))
 
+        left_s, is_default = _time_left(context, default_timeout_s)
         now_us = monotonic_us()
-        left_s: float | None = context.time_remaining()
-        if left_s is None or left_s > NEVER_US / 4e6:
-            left_s = default_timeout_s
         deadline = Deadline() if left_s is None else Deadline(now_us + int(left_s * 1e6))
         call = Call(method, message, _metadata(context), deadline, now_us, finish)
+        if left_s is not None and is_default:
+            _end_in(call, left_s)
         handle(call)
         try:
             reply, failure, headers = await ended
         except asyncio.CancelledError:
             call.abandon()
-            late = deadline.passed(monotonic_us() + DEADLINE_SLACK_US)
+            late = call.deadline.passed(monotonic_us() + DEADLINE_SLACK_US)
             count_ended(counters, call, Code.DEADLINE_EXCEEDED if late else Code.CANCELLED)
             raise
         if failure is not None:
             code, text = status_of(failure)
-            count_ended(counters, call, code)
+            count_ended(counters, call, code, failure)
             context.set_trailing_metadata(_trailers(failure, headers))
             await context.abort(_GRPC_CODES[int(code)], text)
         count_ended(counters, call, Code.OK)
@@ -160,6 +160,23 @@ def _serve(
         return reply or b""
 
     return serve
+
+
+def _time_left(context: Context, default_timeout_s: float | None) -> tuple[float | None, bool]:
+    """(seconds until the call's deadline, None without one; whether that is the gateway's own default)."""
+    left_s: float | None = context.time_remaining()
+    if left_s is None or left_s > NEVER_US / 4e6:
+        return default_timeout_s, True
+    return left_s, False
+
+
+def _end_in(call: Call, left_s: float) -> None:
+    """A deadline that the client didn't set: gRPC ends only those that it did."""
+
+    def end() -> None:
+        call.fail(DeadlineExceeded("Deadline Exceeded"), call.headers)
+
+    call.on_end(asyncio.get_running_loop().call_later(left_s, end).cancel)
 
 
 def _metadata(context: Context) -> Headers:

@@ -41,14 +41,8 @@ CODES: dict[type[errors.Failure], Code] = {
     errors.SuspectRefused: Code.UNAVAILABLE,
     errors.NotAllowed: Code.PERMISSION_DENIED,
     errors.UnknownMethod: Code.UNIMPLEMENTED,
-    errors.Draining: Code.UNAVAILABLE,
     errors.Internal: Code.INTERNAL,
 }
-
-# Codes that tell of trouble on the serving side; the others are the caller's own doing.
-SERVER_SIDE = frozenset(
-    {Code.UNKNOWN, Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED, Code.INTERNAL, Code.UNAVAILABLE, Code.DATA_LOSS}
-)
 
 MAX_MESSAGE_CHARS = 1024
 TRUNCATED = "...TRUNCATED"

@@ -81,6 +81,7 @@ class Counters:
         "batch_members",
         "batch_rows",
         "config_reloads",
+        "judged_calls",
         "request_seconds",
         "requests",
         "retries",
@@ -92,6 +93,7 @@ class Counters:
 
     def __init__(self) -> None:
         self.requests = CounterFamily(names.REQUESTS)
+        self.judged_calls = CounterFamily(names.JUDGED_CALLS)
         self.request_seconds = HistogramFamily(names.REQUEST_SECONDS)
         self.batch_rows = HistogramFamily(names.BATCH_ROWS)
         self.batch_members = CounterFamily(names.BATCH_MEMBERS)
@@ -117,6 +119,7 @@ class Counters:
         """Every counter; histograms are `histograms`."""
         return (
             self.requests,
+            self.judged_calls,
             self.batch_members,
             self.unjoined,
             self.retries,

@@ -40,6 +40,12 @@ REQUESTS: Final = Metric(
     Kind.COUNTER,
     ("model", "method", "arm", "version", "code"),
 )
+JUDGED_CALLS: Final = Metric(
+    "tidegate_judged_calls_total",
+    "Client calls that tell how a version does, by outcome: what rollouts judge and `tidegate status` shows as errors.",
+    Kind.COUNTER,
+    ("model", "arm", "version", "outcome"),
+)
 REQUEST_SECONDS: Final = Metric(
     "tidegate_request_seconds",
     "Seconds from a call's arrival to its end, errors included.",
@@ -112,6 +118,7 @@ BUILD_INFO: Final = Metric(
 
 ALL: Final = (
     REQUESTS,
+    JUDGED_CALLS,
     REQUEST_SECONDS,
     IN_FLIGHT,
     BATCH_ROWS,
@@ -129,5 +136,7 @@ ALL: Final = (
 )
 METRICS: Final[Mapping[str, str]] = MappingProxyType({metric.name: metric.help for metric in ALL})
 
+JUDGED_OK: Final = "ok"
+JUDGED_ERROR: Final = "error"
 UNKNOWN_MODEL: Final = "(unknown)"  # stands for every model name that configuration or an upstream doesn't know
 OVERFLOW: Final = "(other)"  # stands for label values beyond a counter's bound

@@ -7,19 +7,26 @@ from collections.abc import Callable
 from typing import Protocol
 
 import grpc
+import structlog
 
 from gateway.call import Headers
 from gateway.errors import Failure, Fate, UpstreamFailed
 from gateway.upstream.policy import TlsFiles, UpstreamPolicy
 
+INTERNAL = 13
+UNAVAILABLE = 14
+
 # (reply, failure): exactly one is not None.
 Done = Callable[[bytes | None, Failure | None], None]
+Ended = tuple[bytes | None, Failure | None]
 Cancel = Callable[[], None]
 
 # C-core's own words where no connection was there to send on, and where one broke under a call. It gives no other sign
 # of whether a status came from the peer, so the channel's state is asked too.
 _NEVER_SENT = ("failed to connect to all addresses", "connections to all backends failing", "name resolution failed")
 _BROKE = ("Socket closed", "keepalive watchdog timeout", "Transport closed")
+
+log = structlog.get_logger("upstream")
 
 
 class Connection(Protocol):
@@ -58,36 +65,53 @@ class GrpcioConnection:
                 options.append(("grpc.ssl_target_name_override", policy.tls.server_name))
             self._channel = grpc.aio.secure_channel(target, credentials(policy.tls), options=options)
         self._methods: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: dict[asyncio.Task[None], Done] = {}  # who is still to be told, by the task of its call
+        self._closed = False
 
     def send(self, path: str, message: bytes, timeout_s: float | None, metadata: Headers, done: Done) -> Cancel:
-        method = self._methods.get(path)
-        if method is None:
-            method = self._methods[path] = self._channel.unary_unary(path)
-        call = method(message, timeout=timeout_s, metadata=metadata or None)
-        task = asyncio.get_running_loop().create_task(self._await_reply(call, done))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = asyncio.get_running_loop().create_task(self._exchange(path, message, timeout_s, metadata))
+        self._waiting[task] = done
 
         def cancel() -> None:
-            call.cancel()  # a task that has not run yet would leave the call behind
+            self._waiting.pop(task, None)
             task.cancel()
 
         return cancel
 
-    async def _await_reply(self, call: grpc.aio.UnaryUnaryCall[bytes, bytes], done: Done) -> None:
+    async def _exchange(self, path: str, message: bytes, timeout_s: float | None, metadata: Headers) -> None:
+        """One call; whoever waits for it is told, however it ends."""
+        ended: Ended | None = None
         try:
-            reply = await call
+            if not self._closed:
+                ended = await self._call(path, message, timeout_s, metadata)
+        finally:
+            self._tell(asyncio.current_task(), ended)
+
+    async def _call(self, path: str, message: bytes, timeout_s: float | None, metadata: Headers) -> Ended:
+        method = self._methods.get(path)
+        if method is None:
+            method = self._methods[path] = self._channel.unary_unary(path)
+        try:
+            return await method(message, timeout=timeout_s, metadata=metadata or None), None
         except grpc.aio.AioRpcError as error:
             connected = self._channel.get_state() is grpc.ChannelConnectivity.READY
-            done(None, failure_of(error, connected))
-        else:
-            done(reply, None)
+            return None, failure_of(error, connected)
+        except Exception as error:  # noqa: BLE001 - gRPC raises what it likes for a call it will not start
+            log.warning("a call could not be sent", path=path, error=type(error).__name__)
+            return None, UpstreamFailed(INTERNAL, "the call could not be sent", Fate.ANSWERED)
+
+    def _tell(self, task: asyncio.Task[None] | None, ended: Ended | None) -> None:
+        """Hand over the end of a call, None: it was cut off here; once, and not to a caller that cancelled."""
+        done = None if task is None else self._waiting.pop(task, None)
+        if done is not None:
+            done(*(ended or (None, UpstreamFailed(UNAVAILABLE, "the replica was taken out of service", Fate.ANSWERED))))
 
     async def close(self) -> None:
-        """End every call in flight and the channel."""
-        for task in tuple(self._tasks):
+        """End every call in flight and the channel; who waits is told."""
+        self._closed = True
+        for task in tuple(self._waiting):
             task.cancel()
+            self._tell(task, None)
         await self._channel.close()
 
 

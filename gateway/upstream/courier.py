@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from gateway.call import NEVER_US, Deadline, Headers, monotonic_us
-from gateway.errors import DeadlineExceeded, Failure, Fate, SuspectRefused, UpstreamFailed
+from gateway.errors import DeadlineExceeded, Failure, Fate, Shed, SuspectRefused, UpstreamFailed
 from gateway.limits.suspects import SuspectRules, Verdict
 from gateway.telemetry.counters import Counters
 from gateway.upstream.pool import Upstream, Waiter
@@ -92,6 +92,8 @@ class Courier:
 
         def refuse(failure: Failure) -> None:
             errand.waiter = None
+            if isinstance(failure, Shed):
+                self.counters.shed.add(("replica_queue",))
             errand.delivered(None, failure, None)
 
         errand.waiter = Waiter(errand.model, errand.version, place, refuse, avoid, alone)
@@ -108,6 +110,8 @@ class Courier:
 
         def done(reply: bytes | None, failure: Failure | None) -> None:
             errand.cancel_sent = None
+            if isinstance(failure, UpstreamFailed) and failure.fate is not Fate.ANSWERED and replica.up:
+                replica.lost()  # before its slot is given away: nobody else is to be sent there
             self._release(errand)
             if failure is None:
                 if errand.deaths:
@@ -124,15 +128,13 @@ class Courier:
         replica, waiter = errand.replica, errand.waiter
         if replica is not None and waiter is not None:
             errand.replica = errand.waiter = None
-            errand.upstream.release(replica, errand.model, errand.version, waiter.alone)
+            errand.upstream.release(replica, waiter.alone)
 
     def _failed(self, errand: Errand, replica: Replica, failure: Failure) -> None:
         if not isinstance(failure, UpstreamFailed):
             errand.delivered(None, failure, replica)
             return
         failure.origin = replica
-        if failure.fate is not Fate.ANSWERED and replica.up:
-            replica.lost()
         if failure.fate is Fate.LOST:
             errand.deaths += 1
             self._after_death(errand, replica, failure)

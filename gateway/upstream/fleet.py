@@ -1,27 +1,25 @@
-"""All upstreams and the tasks that keep them true: name resolution, one watch a replica, discovery of models."""
+"""All upstreams and the tasks that keep them true: name resolution, one watch a replica, retirement."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
 import structlog
 
 from gateway.call import monotonic_us
 from gateway.upstream.catalog import Catalog
 from gateway.upstream.connection import GrpcioConnection
+from gateway.upstream.discover import Discovery
+from gateway.upstream.member import Member
 from gateway.upstream.policy import UpstreamPolicy
 from gateway.upstream.pool import Upstream
 from gateway.upstream.replica import Replica
 from gateway.upstream.resolve import Endpoint, resolve
 from gateway.upstream.watch import Changed, ReplicaWatch
 
-MAX_DISCOVERED = 10_000
-MAX_SEARCHES = 64
-MAX_UNKNOWN = 1024
-UNKNOWN_FOR_US = 1_000_000
+FIRST_LOOK_S = 10.0
 RETIRE_ROUND_S = 0.1
 RETIRE_ROUNDS = 300
 
@@ -29,17 +27,6 @@ log = structlog.get_logger("upstream")
 
 # "host:port" -> what it means now. Raises: OSError when the name can't be resolved.
 Resolve = Callable[[str], Awaitable[list[Endpoint]]]
-
-
-class Member:
-    """One upstream with what the fleet keeps beside it."""
-
-    def __init__(self, upstream: Upstream, addresses: tuple[str, ...]) -> None:
-        self.upstream = upstream
-        self.addresses = addresses
-        self.models: set[str] = set()
-        self.watches: dict[str, tuple[ReplicaWatch, asyncio.Task[None]]] = {}
-        self.resolver: asyncio.Task[None] | None = None
 
 
 class Fleet:
@@ -51,10 +38,10 @@ class Fleet:
         self._chance = chance
         self._resolver = resolve
         self._members: dict[str, Member] = {}
-        self._searches: dict[tuple[str, str], list[Callable[[bool], None]]] = {}
-        self._search_tasks: set[asyncio.Task[None]] = set()
-        self._unknown: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._discovery = Discovery(self._members, changed)
+        self.discover = self._discovery.discover
         self._background: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     @property
     def upstreams(self) -> dict[str, Upstream]:
@@ -67,24 +54,27 @@ class Fleet:
         """Start an upstream: resolve, look at every replica once, then keep looking.
 
         One of that name is followed by the new one without a gap: its calls in flight finish first. With an unchanged
-        policy it only gets the new addresses and models.
+        policy it only gets the new addresses and models. Raises: OSError for a certificate that can't be read.
         """
         old = self._members.get(name)
         if old is not None and old.upstream.policy == policy:
             old.addresses = addresses
             self.watch_models(name, models)
-            await self._resolve(old)
+            await self._renew(old)
             return
         member = Member(Upstream(name, policy, self._chance, monotonic_us()), addresses)
         member.models |= models if old is None else models | old.models
-        await self._resolve(member)
-        await asyncio.gather(*(watch.looked.wait() for watch, _ in member.watches.values()))
+        try:
+            await self._renew(member)
+        except BaseException:  # also when cancelled: nobody else knows of its watches
+            self._in_background(self._dismiss(member))
+            raise
         self._members[name] = member
-        member.resolver = asyncio.create_task(self._keep_resolving(member), name=f"resolve {name}")
+        member.resolver = asyncio.create_task(self._keep_renewing(member), name=f"resolve {name}")
         for model in sorted(member.models):
             self._changed(name, model)
         if old is not None:
-            self._in_background(self._dismiss(old, RETIRE_ROUNDS))
+            self._in_background(self._dismiss(old))
 
     def watch_models(self, name: str, models: set[str]) -> None:
         """Look at these models too, from now on."""
@@ -104,97 +94,94 @@ class Fleet:
 
     def remove(self, name: str) -> None:
         """Give the upstream no new calls; those in flight finish in the background."""
-        self._in_background(self._dismiss(self._members.pop(name), RETIRE_ROUNDS))
+        self._in_background(self._dismiss(self._members.pop(name)))
+        self.catalog.forget(name)
 
     async def close(self) -> None:
         """End every task and connection now; whoever closes has waited for the calls."""
-        for task in tuple(self._search_tasks | self._background):
-            await _end(task)
+        self._closing = True
+        await self._discovery.close()
         for name in tuple(self._members):
-            await self._dismiss(self._members.pop(name), rounds=0)
+            self._in_background(self._dismiss(self._members.pop(name)))
+        while self._background:
+            await asyncio.wait(self._background)
 
-    def discover(self, name: str, model: str, found: Callable[[bool], None]) -> None:
-        """Ask all replicas whether they know a model no route names. One search a name, and bounded altogether."""
-        key = (name, model)
-        until_us = self._unknown.get(key)
-        if until_us is not None and monotonic_us() < until_us:
-            found(False)
-        elif key in self._searches:
-            self._searches[key].append(found)
-        elif len(self._searches) >= MAX_SEARCHES:
-            found(False)
-        else:
-            self._searches[key] = [found]
-            task = asyncio.create_task(self._search(key), name=f"search {model}")
-            self._search_tasks.add(task)
-            task.add_done_callback(self._search_tasks.discard)
-
-    async def _search(self, key: tuple[str, str]) -> None:
-        member, model, known = self._members[key[0]], key[1], False
-        try:
-            watches = [watch for watch, _ in member.watches.values() if watch.replica.up]
-            await asyncio.gather(*(watch.ask_status(model) for watch in watches))
-            known = any(watch.replica.states(model) for watch in watches)
-            if known and len(member.models) < MAX_DISCOVERED:
-                member.models.add(model)
-                self._unknown.pop(key, None)
-            elif not known:
-                for watch in watches:
-                    watch.replica.drop(model)
-                self._unknown[key] = monotonic_us() + UNKNOWN_FOR_US
-                if len(self._unknown) > MAX_UNKNOWN:
-                    self._unknown.popitem(last=False)
-            self._changed(*key)
-        finally:
-            for found in self._searches.pop(key):
-                found(known)
-
-    async def _keep_resolving(self, member: Member) -> None:
+    async def _keep_renewing(self, member: Member) -> None:
         while True:
             await asyncio.sleep(member.upstream.policy.resolve_interval_s)
-            await self._resolve(member)
+            try:
+                await self._renew(member)
+            except OSError as error:  # the old replicas stay
+                log.warning("no connection made", upstream=member.upstream.name, error=str(error))
 
-    async def _resolve(self, member: Member) -> None:
-        """Bring the replicas in line with what the names mean now; a name that can't be resolved keeps what it had."""
-        wanted = {}
-        try:
-            for spec in member.addresses:
-                wanted.update({endpoint.address: endpoint for endpoint in await self._resolver(spec)})
-        except OSError as error:
-            log.warning("name not resolved", upstream=member.upstream.name, error=str(error))
-            return
-        for address in tuple(member.watches.keys() - wanted.keys()):
-            self._in_background(self._retire(member, address, RETIRE_ROUNDS))
-        for address in wanted.keys() - member.watches.keys():
-            endpoint = wanted[address]
-            connection = GrpcioConnection(endpoint.target, endpoint.authority, member.upstream.policy)
-            replica = Replica(address, connection)
-            watch = ReplicaWatch(member.upstream, replica, member.models, self.catalog, self._changed)
-            member.watches[address] = (watch, asyncio.create_task(watch.run(), name=f"watch {address}"))
-            member.upstream.replicas.append(replica)
+    async def _renew(self, member: Member) -> None:
+        """Bring the replicas in line with what the names mean now: new ones come before old ones go.
 
-    async def _dismiss(self, member: Member, rounds: int) -> None:
+        Raises: OSError for a certificate that can't be read.
+        """
+        async with member.renewing:
+            wanted = await self._wanted(member)
+            fresh = [
+                self._take_in(member, endpoint) for address, endpoint in wanted.items() if address not in member.watches
+            ]
+            await _first_look(member, fresh)
+            any_up = any(member.watches[address][0].replica.up for address in wanted)
+            for address in tuple(member.watches.keys() - wanted.keys()):
+                if any_up or not member.watches[address][0].replica.up:
+                    watch, task = member.watches.pop(address)
+                    self._in_background(self._retire(member, watch, task))
+
+    async def _wanted(self, member: Member) -> dict[str, Endpoint]:
+        """By address, what the configured names mean; one that can't be resolved now means what it did."""
+        for spec in member.addresses:
+            try:
+                member.resolved[spec] = await self._resolver(spec)
+            except OSError as error:
+                log.warning("name not resolved", upstream=member.upstream.name, name=spec, error=str(error))
+        return {endpoint.address: endpoint for spec in member.addresses for endpoint in member.resolved.get(spec, [])}
+
+    def _take_in(self, member: Member, endpoint: Endpoint) -> ReplicaWatch:
+        connection = GrpcioConnection(endpoint.target, endpoint.authority, member.upstream.policy)
+        replica = Replica(endpoint.address, connection)
+        watch = ReplicaWatch(member.upstream, replica, member.models, self.catalog, self._changed)
+        task = asyncio.create_task(watch.run(), name=f"watch {endpoint.address}")
+        member.watches[endpoint.address] = (watch, task)
+        member.upstream.replicas.append(replica)
+        return watch
+
+    async def _dismiss(self, member: Member) -> None:
         if member.resolver is not None:
             await _end(member.resolver)
-        await asyncio.gather(*(self._retire(member, address, rounds) for address in tuple(member.watches)))
+        leaving = [self._retire(member, watch, task) for watch, task in member.watches.values()]
+        member.watches = {}
+        await asyncio.gather(*leaving)
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def _retire(self, member: Member, address: str, rounds: int) -> None:
-        """Give a replica no new calls, let those in flight finish for so many rounds, then close its connection."""
-        watch, task = member.watches.pop(address)
+    async def _retire(self, member: Member, watch: ReplicaWatch, task: asyncio.Task[None]) -> None:
+        """Give a replica no new calls, let those in flight finish for a while, then close its connection."""
         replica = watch.replica
         replica.in_use = False
         await _end(task)
-        for _ in range(rounds):
-            if not replica.in_flight:
+        for _ in range(RETIRE_ROUNDS):
+            if not replica.in_flight or self._closing:
                 break
             await asyncio.sleep(RETIRE_ROUND_S)
         member.upstream.replicas.remove(replica)
         await replica.connection.close()
+
+
+async def _first_look(member: Member, watches: Iterable[ReplicaWatch]) -> None:
+    """Wait until each was looked at once; one that hangs is not waited for without end."""
+    try:
+        async with asyncio.timeout(FIRST_LOOK_S):
+            for watch in watches:
+                await watch.looked.wait()
+    except TimeoutError:
+        log.warning("a replica does not answer", upstream=member.upstream.name, waited_s=FIRST_LOOK_S)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

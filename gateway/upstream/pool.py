@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 
 from gateway.errors import Failure, NoReplica, Shed
@@ -15,7 +15,7 @@ from gateway.upstream.replica import Replica, less_busy
 class Waiter:
     """A call that wants a slot on a replica that serves (model, version): `place` runs it there, `refuse` ends it."""
 
-    __slots__ = ("alive", "alone", "avoid", "model", "place", "refuse", "version")
+    __slots__ = ("alive", "alone", "avoid", "model", "number", "place", "refuse", "version")
 
     def __init__(
         self,
@@ -32,21 +32,26 @@ class Waiter:
         self.refuse = refuse
         self.avoid = avoid  # a replica that failed this call before: only if there is no other
         self.alone = alone  # a suspect: at most one on a replica at a time, and never where it failed before
+        self.number = 0  # given when it begins to wait: who came first
         self.alive = True  # False: cancelled or expired, skipped when its turn comes
 
 
+# Waiters alike in these can be placed on the same replicas: (alone, model, version, avoid).
+Wants = tuple[bool, str, int | None, Replica | None]
+
+
 class Upstream:
-    """Replicas behind one name. At most `max_in_flight_per_replica` calls are out on each."""
+    """Replicas behind one name. At most `max_in_flight_per_replica` calls are out on each, and one suspect's retry."""
 
     def __init__(self, name: str, policy: UpstreamPolicy, chance: random.Random, now_us: int) -> None:
         self.name = name
         self.policy = policy
         self.replicas: list[Replica] = []
         self.budget = RetryBudget(policy.retry, now_us)
-        self.out: Counter[tuple[str, int | None]] = Counter()  # calls in flight by (model, version)
         self._chance = chance
         self._placing = False
-        self._queues: dict[bool, deque[Waiter]] = {False: deque(), True: deque()}  # by Waiter.alone
+        self._queues: dict[Wants, deque[Waiter]] = {}  # none is empty
+        self._arrived = 0
 
     def acquire(self, waiter: Waiter) -> None:
         """Place the waiter now, or queue it, or refuse it when no replica serves it or the queue is full."""
@@ -58,41 +63,41 @@ class Upstream:
         else:
             self._enqueue(waiter)
 
-    def release(self, replica: Replica, model: str, version: int | None, alone: bool) -> None:
+    def release(self, replica: Replica, alone: bool) -> None:
         """A call on the replica ended: its slot goes to whoever waits longest and may run there."""
         replica.in_flight -= 1
         replica.suspects_out -= alone
-        self.out[model, version] -= 1
-        if not self.out[model, version]:
-            del self.out[model, version]
         self.place_waiting()
 
     def place_waiting(self) -> None:
-        """Place waiters in order while the first can be placed; refuse those no replica serves any more."""
+        """Place who waits longest of those that can be placed; refuse those whom no replica serves any more."""
         if self._placing:  # a placed waiter ended at once: the loop below goes on with the next
             return
         self._placing = True
         try:
-            for queue in self._queues.values():
-                while queue and self._place_first(queue):
-                    pass
+            while any(self._place_first(wants) for wants in self._by_age()):
+                pass
         finally:
             self._placing = False
 
-    def _place_first(self, queue: deque[Waiter]) -> bool:
-        """Deal with the first waiter; False when it has to go on waiting."""
-        waiter = queue[0]
+    def _by_age(self) -> list[Wants]:
+        return sorted(self._queues, key=lambda wants: self._queues[wants][0].number)
+
+    def _place_first(self, wants: Wants) -> bool:
+        """Deal with the first waiter of a queue; False when it has to go on waiting."""
+        queue = self._queues[wants]
+        waiter, free, exists = queue[0], None, False
         if waiter.alive:
             free, exists = self._find(waiter)
             if free is None and exists:
                 return False
-            queue.popleft()
-            if free is None:
-                waiter.refuse(self._no_replica(waiter))
-            else:
-                self._occupy(waiter, free)
-        else:
-            queue.popleft()
+        queue.popleft()
+        if not queue:
+            del self._queues[wants]
+        if free is not None:
+            self._occupy(waiter, free)
+        elif waiter.alive:
+            waiter.refuse(self._no_replica(waiter))
         return True
 
     @property
@@ -102,7 +107,7 @@ class Upstream:
     @property
     def queued(self) -> int:
         """Calls that wait for a slot."""
-        return sum(len(queue) for queue in self._queues.values())
+        return sum(map(len, self._queues.values()))
 
     def _find(self, waiter: Waiter) -> tuple[Replica | None, bool]:
         """(a replica with a free slot or None, whether any replica serves it at all)."""
@@ -120,17 +125,27 @@ class Upstream:
     def _occupy(self, waiter: Waiter, replica: Replica) -> None:
         replica.in_flight += 1
         replica.suspects_out += waiter.alone
-        self.out[waiter.model, waiter.version] += 1
         waiter.place(replica)
 
     def _enqueue(self, waiter: Waiter) -> None:
-        queue, bound = self._queues[waiter.alone], self.policy.max_queued_calls
-        if len(queue) >= bound:
-            queue = self._queues[waiter.alone] = deque(queued for queued in queue if queued.alive)
-        if len(queue) >= bound:
+        bound = self.policy.max_queued_calls
+        if self._waiting(waiter.alone) >= bound:
+            self._drop_the_gone()
+        if self._waiting(waiter.alone) >= bound:
             waiter.refuse(Shed(f'{bound} calls already wait for a replica of upstream "{self.name}"'))
-        else:
-            queue.append(waiter)
+            return
+        self._arrived += 1
+        waiter.number = self._arrived
+        wants = (waiter.alone, waiter.model, waiter.version, waiter.avoid)
+        self._queues.setdefault(wants, deque()).append(waiter)
+
+    def _waiting(self, alone: bool) -> int:
+        """Suspects and other calls have a bound each."""
+        return sum([len(queue) for wants, queue in self._queues.items() if wants[0] == alone])
+
+    def _drop_the_gone(self) -> None:
+        left = {wants: deque(waiter for waiter in queue if waiter.alive) for wants, queue in self._queues.items()}
+        self._queues = {wants: queue for wants, queue in left.items() if queue}
 
     def _no_replica(self, waiter: Waiter) -> NoReplica:
         if not self.up:

@@ -88,15 +88,16 @@ def less_busy(candidates: list[Replica], chance: random.Random) -> Replica:
     return first if first.in_flight <= second.in_flight else second
 
 
-def highest_common(replicas: Iterable[Replica], model: str) -> int | None:
-    """The version that clients of a `follow` model see.
+def highest_common(replicas: Iterable[Replica], model: str, current: int | None) -> int | None:
+    """The version that clients of a `follow` model see; `current` is the one they see now.
 
-    The highest AVAILABLE on every replica that is up; if there is none in common, the highest AVAILABLE anywhere:
-    TensorFlow Serving's `latest` policy unloads the old version by itself, so waiting would fail calls.
+    The highest AVAILABLE on every replica that is up. With none in common, the current one as long as any replica has
+    it: a newer one that few have would have to carry everyone. Else the highest AVAILABLE anywhere: TensorFlow
+    Serving's `latest` policy unloads the old version by itself, so waiting would fail calls.
     """
     having = [replica.available(model) for replica in replicas if replica.up and replica.in_use]
     having = [versions for versions in having if versions]
     if not having:
         return None
-    common = frozenset.intersection(*having)
-    return max(common or frozenset.union(*having))
+    common, anywhere = frozenset.intersection(*having), frozenset.union(*having)
+    return max(common) if common else current if current in anywhere else max(anywhere)

@@ -7,8 +7,6 @@ import ipaddress
 import socket
 from dataclasses import dataclass
 
-UNIX_PREFIX = "unix:"
-
 
 @dataclass(frozen=True)
 class Endpoint:
@@ -23,16 +21,17 @@ def split_host_port(spec: str) -> tuple[str, int]:
     """("host", port) of "host:port" or "[v6]:port". Raises: ValueError naming what came and what was wanted."""
     host, separator, port = spec.rpartition(":")
     if not separator or not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError(f'"{spec}" is no replica address; wanted host:port (port 1 to 65535) or unix:/path')
+        raise ValueError(f'"{spec}" is no replica address; wanted host:port (port 1 to 65535)')
     return host.strip("[]"), int(port)
 
 
 async def resolve(spec: str) -> list[Endpoint]:
     """All endpoints behind one configured address, sorted. Raises: OSError when the name can't be resolved."""
-    if spec.startswith(UNIX_PREFIX):
-        return [Endpoint(spec, spec, "localhost")]
     host, port = split_host_port(spec)
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # an empty label, or one of more than 63 characters
+        raise OSError(f'"{host}" is no host name: {error}') from error
     return [_endpoint(str(entry[4][0]), port, spec) for entry in sorted(set(found), key=lambda entry: str(entry[4]))]
 
 

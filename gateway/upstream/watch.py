@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import enum
 from collections.abc import Callable, Set
 
 import structlog
@@ -23,6 +24,17 @@ CONCURRENT_QUESTIONS = 8
 SLOW_ROUNDS_BEFORE_DOWN = 2
 
 log = structlog.get_logger("upstream")
+
+
+class Heard(enum.Enum):
+    """What became of a question about one model."""
+
+    STATES = "states"
+    NO_MODEL = "no_model"
+    NO_STATES = "no_states"  # it lives and said something else: an error of its own, or what can't be understood
+    SLOW = "slow"
+    UNREACHABLE = "unreachable"
+
 
 # (upstream name, model): the versions AVAILABLE on one of its replicas changed.
 Changed = Callable[[str, str], None]
@@ -62,21 +74,37 @@ class ReplicaWatch:
 
     async def look(self) -> None:
         """One round over all known models; with none known, a question that any model server answers with an error."""
-        answered = await asyncio.gather(*(self.ask_status(model) for model in sorted(self._models) or [""]))
-        if all(answered):
-            self._slow_rounds = 0
-            self.replica.up = True
-        elif self.replica.up:
-            self.replica.lost()
-        if self._told_up != self.replica.up:
-            self._told_up = self.replica.up
+        was_up = self.replica.up
+        if self._told_up and not was_up:
+            self._forget_signatures()
+        heard = await asyncio.gather(*(self.ask_status(model) for model in sorted(self._models) or [""]))
+        lost_meanwhile = was_up and not self.replica.up  # by a call: what was heard before may be true no more
+        self._judge(heard, lost_meanwhile)
+        if was_up and not self.replica.up:
+            self._forget_signatures()
+        if self._told_up != self.replica.up or was_up != self.replica.up:
             log.info("replica up" if self.replica.up else "replica down", replica=self.replica.address)
+            self._told_up = self.replica.up
             for model in sorted(self._models):
                 self._changed(self._upstream.name, model)
         self._upstream.place_waiting()
 
-    async def ask_status(self, model: str) -> bool:
-        """Learn one model's states; False when the replica can't be reached."""
+    def _judge(self, heard: list[Heard], lost_meanwhile: bool) -> None:
+        """Up after a round with every question answered, down after silence; one slow round says nothing."""
+        self._slow_rounds = self._slow_rounds + 1 if Heard.SLOW in heard else 0
+        if Heard.UNREACHABLE in heard or self._slow_rounds >= SLOW_ROUNDS_BEFORE_DOWN:
+            if self.replica.up:
+                self.replica.lost()
+        elif not self._slow_rounds and not lost_meanwhile:
+            self.replica.up = True
+
+    def _forget_signatures(self) -> None:
+        """The replica went: its versions may come back with other content under the same numbers."""
+        for model in self._models:
+            self._catalog.keep_available(self._upstream.name, model, self._upstream.replicas)
+
+    async def ask_status(self, model: str) -> Heard:
+        """Learn one model's states, and the signatures of versions that are new."""
         async with self._places:
             try:
                 reply = await ask(
@@ -87,25 +115,24 @@ class ReplicaWatch:
                 return self._unanswered(model, failure)
             except (Failure, DecodeError) as error:
                 log.warning("status not understood", replica=self.replica.address, model=model, error=str(error))
-                return True
+                return Heard.NO_STATES
             await self._fetch_signatures(model, states)
         self._learn(model, states)
-        return True
+        return Heard.STATES if states else Heard.NO_MODEL
 
-    def _unanswered(self, model: str, failure: UpstreamFailed) -> bool:
+    def _unanswered(self, model: str, failure: UpstreamFailed) -> Heard:
         if failure.fate is not Fate.ANSWERED:
-            return False
+            return Heard.UNREACHABLE
         if failure.code == DEADLINE_EXCEEDED:
-            self._slow_rounds += 1
-            return self._slow_rounds < SLOW_ROUNDS_BEFORE_DOWN
+            return Heard.SLOW
         if failure.code == NOT_FOUND and model:
             self._learn(model, {})
-        return True
+            return Heard.NO_MODEL
+        return Heard.NO_STATES
 
     def _learn(self, model: str, states: dict[int, VersionState]) -> None:
         if self.replica.learn(model, states):
-            everywhere = frozenset[int]().union(*(other.available(model) for other in self._upstream.replicas))
-            self._catalog.keep_only(self._upstream.name, model, everywhere)
+            self._catalog.keep_available(self._upstream.name, model, self._upstream.replicas)
             if self.replica.up:
                 self._changed(self._upstream.name, model)
 

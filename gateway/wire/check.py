@@ -40,7 +40,8 @@ def check_inputs(
 def check_sizes(request: predict_pb2.PredictRequest, heads: tuple[Head, ...], max_tensor_bytes: int) -> None:
     """All that can be checked where no signature is known, and all that is where checking against it is turned off.
 
-    Raises: InvalidRequest for inputs that expand to more than `max_tensor_bytes`, all at once.
+    Raises: InvalidRequest for inputs that expand to more than `max_tensor_bytes`, all at once, and in TensorFlow
+    Serving's words for shapes that it can't parse.
     """
     _check_sizes(request, heads, max_tensor_bytes)
 
@@ -50,9 +51,10 @@ def _check_sizes(
 ) -> None:
     problems = []
     for alias, dtype, shape in heads:
-        size = prod(shape) * element_bytes(dtype)
+        count = _element_count(alias, shape)
+        size = count * element_bytes(dtype)
         if dtype == tensor_pb2.DT_STRING:
-            size = _string_bytes(request.inputs[alias], prod(shape))
+            size = _string_bytes(request.inputs[alias], count)
         if size > max_tensor_bytes:
             problems.append(f'input "{alias}"{where}: {_too_large(shape, size, max_tensor_bytes)}')
     if problems:
@@ -107,10 +109,11 @@ def _check_names(signature: Signature, sent: Set[str]) -> None:
 
 def _element_count(alias: str, shape: tuple[int, ...]) -> int:
     """How many elements `shape` says; raises InvalidRequest for shapes that TensorFlow cannot parse."""
-    count = prod(shape)
-    if len(shape) > _MAX_RANK or (shape and min(shape) < 0) or count >= 2**63:
-        raise InvalidRequest(f"tensor parsing error: {alias}")
-    return count
+    if len(shape) <= _MAX_RANK and min(shape, default=0) >= 0:  # of millions of dimensions no product is made
+        count = prod(shape)
+        if count < 2**63:
+            return count
+    raise InvalidRequest(f"tensor parsing error: {alias}")
 
 
 def _string_bytes(tensor: tensor_pb2.TensorProto, count: int) -> int:

@@ -105,3 +105,13 @@ def test_proofs_are_bounded_and_the_oldest_starts_anew() -> None:
         proofs.of(("pool", "digits", version, "s"))
     assert len(proofs.items()) == MAX_PROOFS
     assert proofs.of(("pool", "digits", 0, "s")) is not oldest
+
+
+def test_versions_that_are_gone_are_proved_anew() -> None:
+    proofs = Proofs()
+    kept = [proofs.of(key) for key in (("pool", "m", 1, "a"), ("other", "m", 2, "a"), ("pool", "n", 2, "a"))]
+    gone = proofs.of(("pool", "m", 2, "a"))
+    gone.turn_off("it was")
+    proofs.forget("pool", "m", frozenset({2, 3}))
+    assert [proof for _, proof in proofs.items()] == [kept[1], kept[0], kept[2]]
+    assert proofs.of(("pool", "m", 2, "a")).off_reason is None

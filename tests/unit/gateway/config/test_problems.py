@@ -206,6 +206,14 @@ def test_a_mistake_in_a_model_is_told_with_its_place(model: str, problems: list[
             ],
         ),
         (
+            f"upstreams: {{a: {{replicas: ['a..b:1', '{'x' * 64}:1', 'a.b.:1', '[::1]:1']}}}}",
+            [
+                f'upstreams.a.replicas[{position}]: got "{address}", '
+                "wanted a host name with labels of 1 to 63 characters between dots"
+                for position, address in ((0, "a..b:1"), (1, "x" * 64 + ":1"))
+            ],
+        ),
+        (
             "upstreams: {a: {replicas: ['x:1'], tls: {cert_file: c}}}",
             ["upstreams.a.tls: cert_file and key_file belong together; give both or none"],
         ),

@@ -27,7 +27,7 @@ class Gateway:
         self.told = asyncio.Event()
         self.objection: Exception | None = None
 
-    def put_in_force(self, settings: Settings) -> None:
+    async def put_in_force(self, settings: Settings) -> None:
         if self.objection:
             raise self.objection
         self.in_force = settings
@@ -120,6 +120,42 @@ async def test_what_the_gateway_itself_refuses_is_told_like_the_rest(gateway: Ga
     await watcher.check()
     assert gateway.in_force is before
     assert gateway.refused == ["models.digits: is in rollout"]
+
+
+async def test_what_a_rollout_forbade_is_told_once_and_put_in_force_once_it_has_ended(gateway: Gateway) -> None:
+    watcher = gateway.watcher()
+    gateway.objection = ConfigurationRefused("gateway.yaml", [Problem(("models", "digits"), "is in rollout")])
+    gateway.path.write_text(GOOD + "default_upstream: serving\n")
+    for _ in range(3):
+        await watcher.check()
+    assert gateway.refused == ["models.digits: is in rollout"]
+    gateway.objection = None
+    await watcher.check()
+    assert gateway.in_force.table.default_upstream == "serving"
+    before = gateway.in_force
+    await watcher.check()
+    assert gateway.in_force is before
+
+
+async def test_another_reason_for_the_same_content_is_told_too(gateway: Gateway) -> None:
+    watcher = gateway.watcher()
+    gateway.path.write_text(GOOD + "default_upstream: serving\n")
+    for model in ("digits", "digits", "faces"):
+        gateway.objection = ConfigurationRefused("gateway.yaml", [Problem(("models", model), "is in rollout")])
+        await watcher.check()
+    assert gateway.refused == ["models.digits: is in rollout", "models.faces: is in rollout"]
+
+
+async def test_going_back_to_what_is_in_force_ends_the_matter(gateway: Gateway) -> None:
+    watcher = gateway.watcher()
+    for content in ("upstreams: {}", GOOD + "default_upstream: serving\n"):
+        gateway.objection = ConfigurationRefused("gateway.yaml", [Problem((), "no")])
+        gateway.path.write_text(content)
+        await watcher.check()
+        gateway.objection, before = None, gateway.in_force
+        gateway.path.write_text(GOOD)
+        await watcher.check()
+        assert gateway.in_force is not before  # put in force anew: whoever showed the problem shows it no more
 
 
 async def test_a_bug_in_putting_it_in_force_does_not_end_the_watch(gateway: Gateway) -> None:

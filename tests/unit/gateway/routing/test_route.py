@@ -99,7 +99,7 @@ def test_a_ramp_at_100_percent_meets_the_promotion_that_follows() -> None:
 
 def test_a_ramp_moves_nobody_between_arms() -> None:
     ramped = ModelRoute("digits", "serving", VersionMode.MANAGED, 1, split=SPLIT, ramp=Ramp(3, 30))
-    assert all(resolve(ramped, None, None, key, 0).arm == SPLIT.arm(key).name for key in KEYS)
+    assert all(resolve(ramped, None, None, key, 0).arm == SPLIT.arms[SPLIT.position(key)].name for key in KEYS)
 
 
 def test_the_key_is_the_header_then_the_client_id_then_none() -> None:

@@ -36,7 +36,7 @@ def test_every_arm_owns_exactly_its_share_of_the_slots(weights: tuple[int, ...])
 @given(st.binary(min_size=1, max_size=64), st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 @settings(deadline=None, max_examples=50)
 def test_the_same_key_always_meets_the_same_arm(key: bytes, salt: str) -> None:
-    assert split_of(30, 30, 40, salt=salt).arm(key) == split_of(30, 30, 40, salt=salt).arm(key)
+    assert split_of(30, 30, 40, salt=salt).position(key) == split_of(30, 30, 40, salt=salt).position(key)
 
 
 def test_the_hash_is_the_same_on_every_machine_and_in_every_release() -> None:

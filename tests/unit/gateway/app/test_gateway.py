@@ -1,0 +1,47 @@
+"""Draining: nobody who was let in is cut off while time is left."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from gateway.app.gateway import Gateway
+from gateway.limits.admission import Admission
+from tests.unit.gateway.app.settings import settings_of
+
+
+class LateCallPort:
+    """A client port where one more call came in before it was closed; it ends a while later."""
+
+    def __init__(self, admission: Admission) -> None:
+        self.admission = admission
+        self.stops: list[float] = []
+        self.unfinished_at_flush: int | None = None
+
+    async def stop(self, grace_s: float) -> None:
+        self.stops.append(grace_s)
+        if len(self.stops) == 1:
+            assert self.admission.admit()
+            asyncio.get_running_loop().call_later(0.1, self.admission.release)
+        elif self.unfinished_at_flush is None:
+            self.unfinished_at_flush = self.admission.unfinished
+
+
+async def test_a_call_that_came_in_as_the_port_closed_gets_the_whole_timeout(tmp_path: Path) -> None:
+    gateway = Gateway(settings_of(tmp_path, "default_upstream: pool\n"), None, tmp_path / "state")
+    real, port = gateway.server, LateCallPort(gateway.context.admission)
+    gateway.server = port  # type: ignore[assignment]  # stands for the real one, which never listened
+    assert await gateway.drain()
+    await real.stop(0)
+    assert port.stops[0] > 20  # the drain timeout and a little
+    assert port.unfinished_at_flush == 0
+
+
+async def test_a_call_that_outlives_the_timeout_is_cut_off_and_that_is_told(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "default_upstream: pool\n")
+    short = replace(settings, server=replace(settings.server, drain_timeout_s=0.01))
+    gateway = Gateway(short, None, tmp_path / "state")
+    assert gateway.context.admission.admit()
+    assert not await gateway.drain()
+    assert gateway.report.readiness() == ["draining"]
