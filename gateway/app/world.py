@@ -27,7 +27,7 @@ class World:
 
     def __init__(self, settings: Settings, chance: random.Random) -> None:
         self.settings = settings
-        self.fleet = Fleet(self.versions_changed, chance)
+        self.fleet = Fleet(self.versions_changed, chance, searched=self.searched)
         self.context: Context | None = None  # set once by compose(), before anything starts
         self.table: RouteTable = settings.table
         self.promoted: dict[str, int] = {}  # by rollouts, over what the file says
@@ -46,9 +46,17 @@ class World:
             self.context.upstreams = self.fleet.upstreams
 
     def versions_changed(self, upstream: str, model: str) -> None:
-        """A replica's AVAILABLE versions changed: a model that follows takes the version that all of them have."""
+        """A replica's AVAILABLE versions changed: a model that follows takes the version that all of them have.
+
+        A model that no route names yet is left to the end of its search: the first replica's answer is not all of them.
+        """
         if self.context is not None:
             self.context.batcher.slots_changed(upstream)
+        if model in self.table.models:
+            self.searched(upstream, model)
+
+    def searched(self, upstream: str, model: str) -> None:
+        """All replicas were asked, or one of those of a known model has news: route by what they have now."""
         table = self.table
         route = table.models.get(model)
         if route is None and table.default_upstream != upstream:

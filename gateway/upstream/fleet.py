@@ -30,15 +30,24 @@ Resolve = Callable[[str], Awaitable[list[Endpoint]]]
 
 
 class Fleet:
-    """Owner of every upstream, its connections and its tasks; `close` ends them all."""
+    """Owner of every upstream, its connections and its tasks; `close` ends them all.
 
-    def __init__(self, changed: Changed, chance: random.Random, resolve: Resolve = resolve) -> None:
+    `changed` is told by each replica for itself; `searched`, at the end of a search, once all of them have answered.
+    """
+
+    def __init__(
+        self,
+        changed: Changed,
+        chance: random.Random,
+        resolve: Resolve = resolve,
+        searched: Changed | None = None,
+    ) -> None:
         self.catalog = Catalog()
         self._changed = changed
         self._chance = chance
         self._resolver = resolve
         self._members: dict[str, Member] = {}
-        self._discovery = Discovery(self._members, changed)
+        self._discovery = Discovery(self._members, searched or changed)
         self.discover = self._discovery.discover
         self._background: set[asyncio.Task[None]] = set()
         self._closing = False

@@ -40,9 +40,16 @@ def ask_by_stubs(address: str) -> list[Any]:
         status.model_spec.name = "half"
         return [
             predicted,
-            prediction.GetModelMetadata(metadata, timeout=CALL_S),
+            *signatures_of(prediction.GetModelMetadata(metadata, timeout=CALL_S)),
             model.GetModelStatus(status, timeout=CALL_S),
         ]
+
+
+def signatures_of(metadata: Any) -> tuple[Any, Any]:
+    """The model spec, and the signatures as a message: as bytes, their order is nobody's promise."""
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    assert metadata.metadata["signature_def"].Unpack(signatures)
+    return metadata.model_spec, signatures
 
 
 def ask_by_ovmsclient(address: str) -> list[Any]:
@@ -59,9 +66,9 @@ def ask_by_ovmsclient(address: str) -> list[Any]:
 def test_tensorflow_serving_api_gets_equal_answers_from_backend_and_gateway(pair: Pair, plain: Gateway) -> None:
     direct, through = ask_by_stubs(pair.addresses[0]), ask_by_stubs(plain.address)
     assert direct == through
-    predicted, metadata, status = through
+    predicted, spec, _, status = through
     assert list(predicted.outputs["y"].float_val) == (ROWS / 2 + 2).ravel().tolist()
-    assert (metadata.model_spec.name, metadata.model_spec.version.value) == ("half", 2)
+    assert (spec.name, spec.version.value) == ("half", 2)
     assert {(entry.version, entry.state) for entry in status.model_version_status} == {(1, 30), (2, 30)}
 
 

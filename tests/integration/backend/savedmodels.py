@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 FLOAT_ROWS = tf.TensorSpec([None, 3], tf.float32, name="x")
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def graph(*inputs: Any) -> Callable[[F], F]:
+    """`tf.function` over these inputs, typed: TensorFlow has no annotations."""
+    decorate: Callable[[F], F] = tf.function(input_signature=list(inputs))
+    return decorate
 
 
 class Half(tf.Module):  # type: ignore[misc] # TensorFlow has no annotations
@@ -18,17 +28,17 @@ class Half(tf.Module):  # type: ignore[misc] # TensorFlow has no annotations
         super().__init__()
         self.offset = tf.Variable(offset)
 
-    @tf.function(input_signature=[FLOAT_ROWS])  # type: ignore[untyped-decorator] # as above
+    @graph(FLOAT_ROWS)
     def serve(self, x: Any) -> dict[str, Any]:
         """The default signature."""
         return {"y": x / 2.0 + self.offset, "sum": tf.reduce_sum(x, axis=1)}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])  # type: ignore[untyped-decorator]
+    @graph(tf.TensorSpec([None], tf.string, name="text"))
     def shout(self, text: Any) -> dict[str, Any]:
         """Strings in, strings and lengths out."""
         return {"loud": tf.strings.upper(text), "length": tf.strings.length(text)}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64, name="a"), tf.TensorSpec([None], tf.int64, name="b")])  # type: ignore[untyped-decorator]
+    @graph(tf.TensorSpec([None], tf.int64, name="a"), tf.TensorSpec([None], tf.int64, name="b"))
     def add(self, a: Any, b: Any) -> dict[str, Any]:
         """Two inputs."""
         return {"total": a + b}
@@ -41,7 +51,7 @@ class Conv(tf.Module):  # type: ignore[misc] # TensorFlow has no annotations
         super().__init__()
         self.kernel = tf.Variable(tf.ones([3, 3, 1, 10]))
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 1], tf.uint8, name="pixels")])  # type: ignore[untyped-decorator]
+    @graph(tf.TensorSpec([None, 8, 8, 1], tf.uint8, name="pixels"))
     def serve(self, pixels: Any) -> dict[str, Any]:
         """Scores."""
         features = tf.nn.conv2d(tf.cast(pixels, tf.float32), self.kernel, 1, "SAME")
@@ -51,14 +61,14 @@ class Conv(tf.Module):  # type: ignore[misc] # TensorFlow has no annotations
 class Counting(tf.Module):  # type: ignore[misc] # TensorFlow has no annotations
     """Each row is answered with the number of rows that ran together: it shows what the batching did."""
 
-    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32, name="x")])  # type: ignore[untyped-decorator]
+    @graph(tf.TensorSpec([None, None], tf.float32, name="x"))
     def serve(self, x: Any) -> dict[str, Any]:
         """Rows of the batch, and the row's own sum; a negative value anywhere fails the batch."""
         with tf.control_dependencies([tf.debugging.assert_non_negative(x, message="negative row")]):
             rows = tf.fill([tf.shape(x)[0]], tf.shape(x)[0])
         return {"rows": rows, "sum": tf.reduce_sum(x, axis=1)}
 
-    @tf.function(input_signature=[FLOAT_ROWS])  # type: ignore[untyped-decorator]
+    @graph(FLOAT_ROWS)
     def mean(self, x: Any) -> dict[str, Any]:
         """An output without rows: it can't be batched."""
         return {"mean": tf.reduce_mean(x)}
@@ -67,14 +77,14 @@ class Counting(tf.Module):  # type: ignore[misc] # TensorFlow has no annotations
 class Judge(tf.Module):  # type: ignore[misc] # TensorFlow has no annotations
     """Classify and Regress over tensorflow.Example with one float feature `v`."""
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
+    @graph(tf.TensorSpec([None], tf.string, name="inputs"))
     def classify(self, inputs: Any) -> dict[str, Any]:
         """Scores v and 1 - v for the classes yes and no."""
         value = tf.io.parse_example(inputs, {"v": tf.io.FixedLenFeature([1], tf.float32)})["v"]
         classes = tf.tile(tf.constant([["yes", "no"]]), [tf.shape(inputs)[0], 1])
         return {"scores": tf.concat([value, 1.0 - value], axis=1), "classes": classes}
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])  # type: ignore[untyped-decorator]
+    @graph(tf.TensorSpec([None], tf.string, name="inputs"))
     def regress(self, inputs: Any) -> dict[str, Any]:
         """v doubled."""
         return {"outputs": 2.0 * tf.io.parse_example(inputs, {"v": tf.io.FixedLenFeature([1], tf.float32)})["v"]}
