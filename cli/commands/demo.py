@@ -34,7 +34,7 @@ def command(root: Path) -> None:
     from loadtests.launch import CouldNotRun
 
     places, facts = Places(root), Facts()
-    tell = Teller(Console(highlight=False))
+    tell = Teller(Console(highlight=False, soft_wrap=True))
     try:
         Story(places, tell, facts).run()
     except NotOurs as error:

@@ -67,7 +67,7 @@ class Teller:
         for name, value in _rows(summary):
             table.add_row(escape(name), escape(value))
         self._console.print()
-        self._console.print(table)
+        self._console.print(table, soft_wrap=False)
         self._verdict(summary)
         self._console.print(f"The same facts: {summary_path}. All of it took {time.monotonic() - self._began_s:.0f} s.")
 
@@ -86,10 +86,10 @@ class Teller:
         """Where to go from here."""
         self._console.print(
             "\nNext:\n"
-            f"  .venv/bin/tidegate up --model-dir {models}     serve these models until ctrl-C, on 127.0.0.1:8500\n"
-            "  .venv/bin/tidegate loadtest                                measure it, every reply checked\n"
+            f"  .venv/bin/tidegate up --model-dir {models}   serve these models on 127.0.0.1:8500 until ctrl-C\n"
+            "  .venv/bin/tidegate loadtest                          measure it, every reply checked (while it is up)\n"
             "  .venv/bin/tidegate export YOUR_MODEL.keras --name my --out models/\n"
-            "  README.md                                                  how to call it, and the rest"
+            "  README.md                                            how to call it, and the rest"
         )
 
 
