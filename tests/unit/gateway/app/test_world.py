@@ -12,6 +12,7 @@ from gateway.app.world import World
 from gateway.config.problems import ConfigurationRefused
 from gateway.config.settings import Settings
 from tests.unit.gateway.app.settings import settings_of
+from tests.unit.gateway.upstream.fakes import make_replica
 
 MANAGED = "models: {digits: {versions: managed, version: 1}, faces: {versions: managed, version: 1}}\n"
 FACES_2 = "models: {digits: {versions: managed, version: 1}, faces: {versions: managed, version: 2}}\n"
@@ -62,3 +63,18 @@ async def test_a_rollout_that_starts_while_upstreams_come_up_counts_too(world: W
     new = settings_of(tmp_path, DIGITS_2, ", models_config: models.config")
     assert len(await refusal(world, new, lambda: running.pop(0))) == 1
     assert running == []
+
+
+async def test_a_model_that_is_searched_for_gets_its_version_once_all_replicas_answered(tmp_path: Path) -> None:
+    world = World(settings_of(tmp_path, "default_upstream: pool\n"), random.Random(7))
+    try:
+        await world.start()
+        quick, slow = make_replica("quick", (1,))[0], make_replica("slow", (2,))[0]
+        world.fleet.upstream("pool").replicas += [quick]
+        world.versions_changed("pool", "digits")  # the quick one has answered, its mate has not
+        assert "digits" not in world.table.models
+        world.fleet.upstream("pool").replicas += [slow]
+        world.searched("pool", "digits")
+        assert world.table.models["digits"].version == 2
+    finally:
+        await world.fleet.close()
