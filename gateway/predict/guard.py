@@ -14,14 +14,14 @@ log = structlog.get_logger("predict")
 
 
 def guard(call: Call, step: Callable[[], None]) -> None:
-    """Take a step; whatever it raises ends the call."""
+    """Take a step; whatever it raises ends the call, with the headers of the arm it was routed to, if it was."""
     try:
         step()
     except Failure as failure:
-        call.fail(failure)
+        call.fail(failure, call.headers)
     except Exception:  # the edge of the hot path: a bug may cost its own call, never the process
         log.exception("a call failed inside the gateway", method=call.method)
-        call.fail(Internal("internal error of the gateway; its log has the details"))
+        call.fail(Internal("internal error of the gateway; its log has the details"), call.headers)
 
 
 def unknown_servable(view: SpecView) -> Failure:

@@ -56,17 +56,11 @@ class Journey:
         self._choose()
 
     def start(self) -> None:
-        """Check the inputs, then join or send singly."""
-        call = self.call
+        """Check the inputs, then join or send singly. Raises: Failure when the shield refuses the call."""
         self._count()
-        call.on_end(self._end)
-        try:
-            if call.method == "Predict" and self._checked_and_joined():
-                return
-        except Failure as failure:
-            call.fail(failure, self.headers)
-            return
-        self._send()
+        self.call.on_end(self._end)
+        if self.call.method != "Predict" or not self._checked_and_joined():
+            self._send()
 
     def fall_back(self, failure: Failure | None) -> None:
         """The batcher gave the call back: it goes on alone, as a suspect if its batch's replica died."""
@@ -218,12 +212,8 @@ class Journey:
         self._uncount()
         self._choose()
         self._count()
-        try:
-            if self.call.method == "Predict":
-                self._checked()
-        except Failure as failure:
-            self.call.fail(failure, self.headers)
-            return
+        if self.call.method == "Predict":
+            self._checked()
         self._send()
 
     def _count(self) -> None:

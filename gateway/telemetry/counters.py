@@ -109,12 +109,6 @@ class Counters:
         self.requests.add((model, method, arm, "" if version is None else str(version), code))
         self.request_seconds.observe((model, method), elapsed_us / 1e6)
 
-    def batch_sent(self, model: str, version: int | None, rows: int, members: int) -> None:
-        """A joined call left with `rows` rows of `members` client calls."""
-        labels = (model, "" if version is None else str(version))
-        self.batch_rows.observe(labels, rows)
-        self.batch_members.add(labels, members)
-
     def families(self) -> tuple[CounterFamily, ...]:
         """Every counter; histograms are `histograms`."""
         return (

@@ -27,7 +27,8 @@ def test_a_counter_is_exported_with_its_labels() -> None:
 def test_histogram_buckets_are_cumulative_and_end_with_all() -> None:
     counters = Counters()
     for rows in (1, 2, 3, 5000):
-        counters.batch_sent("digits", 1, rows=rows, members=1)
+        counters.batch_rows.observe(("digits", "1"), rows)
+        counters.batch_members.add(("digits", "1"))
     registry, labels = registry_with(counters), {"model": "digits", "version": "1"}
     read = [
         registry.get_sample_value("tidegate_batch_rows_bucket", labels | {"le": le})

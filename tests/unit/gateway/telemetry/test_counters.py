@@ -20,7 +20,8 @@ def test_a_call_is_counted_by_its_labels_and_its_time() -> None:
 
 def test_a_batch_counts_its_rows_and_its_members() -> None:
     counters = Counters()
-    counters.batch_sent("digits", 2, rows=5, members=3)
+    counters.batch_rows.observe(("digits", "2"), 5)
+    counters.batch_members.add(("digits", "2"), 3)
     assert counters.batch_members.series == {("digits", "2"): 3}
     assert counters.batch_rows.series["digits", "2"].total == 5
 
