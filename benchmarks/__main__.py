@@ -1,95 +1,127 @@
-"""Processor time per call, gateway against direct, in one sitting: `python -m benchmarks`, or `make bench`."""
+"""Processor time per call, side by side: `python -m benchmarks [fronts|direct]`, or `make bench` for both."""
 
 from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
-from benchmarks import machine
+from benchmarks import hold
 from benchmarks.errors import BenchmarkFailed
-from benchmarks.generator import Generator
-from benchmarks.picture import svg
-from benchmarks.plan import LOADS, seconds_per_round
-from benchmarks.results import Conditions, as_json, document, write
-from benchmarks.samples import Sample, summarise
-from benchmarks.sitting import Sitting
-from benchmarks.subjects import set_up
-from benchmarks.table import markdown
+from benchmarks.fronts import FRONTS
 
-NAME = "gateway_vs_direct"
-TITLE = "Gateway against direct calls: processor time per call"
 SERVING = "TENSORFLOW_MODEL_SERVER"
 EXIT_UNANSWERED, EXIT_FAILED = 1, 2
 
 
-@click.command()
-@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1, 100), help="Measurements of each kind.")
-@click.option(
-    "--seconds", type=click.FloatRange(0.1, 600),
-    help="Time of one measurement; by default what keeps the sitting under six minutes.",
-)  # fmt: skip
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("benchmarks/results"), show_default=True,
-    help="Folder of the results files.",
-)  # fmt: skip
-@click.option("--json", "as_program", is_flag=True, help="Print the results document instead of the tables.")
-def command(rounds: int, seconds: float | None, out: Path, as_program: bool) -> None:
-    """Measure the processor time of a call: gateway against direct, interleaved in one sitting.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of every sitting. `seconds` None: what keeps the sitting in its bound."""
 
-    TENSORFLOW_MODEL_SERVER=/path measures that TensorFlow Serving too; nginx is measured where it is installed. Exit
-    status 1: some calls weren't answered; 2: the sitting could not be held.
+    rounds: int
+    seconds: float | None
+    out: Path
+    as_program: bool
+
+    def flags(self) -> str:
+        """As they are given to repeat the sitting, without this machine's paths."""
+        return f"--rounds {self.rounds}" + (f" --seconds {self.seconds:g}" if self.seconds else "")
+
+
+def common(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that every sitting has."""
+    for option in (
+        click.option("--json", "as_program", is_flag=True, help="Print the results document instead of the tables."),
+        click.option(
+            "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("benchmarks/results"),
+            show_default=True, help="Folder of the results files.",
+        ),
+        click.option(
+            "--seconds", type=click.FloatRange(0.1, 600),
+            help="Time of one measurement; by default what keeps a sitting under about seven minutes.",
+        ),
+        click.option(
+            "--rounds", default=5, show_default=True, type=click.IntRange(1, 100), help="Measurements of each kind."
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Measure the processor time of a call. Without a sitting's name: both, fronts first.
+
+    Exit status 1: some calls weren't answered; 2: the sitting could not be held.
     """
+    if context.invoked_subcommand is None:
+        statuses = [
+            _run(sitting, Options(5, None, Path("benchmarks/results"), False)) for sitting in (_fronts, _direct)
+        ]
+        sys.exit(max(statuses))
+
+
+@command.command()
+@common
+@click.option(
+    "--without", multiple=True, type=click.Choice(FRONTS), help="Leave a front out (the results say so); repeatable."
+)
+def fronts(without: tuple[str, ...], **options: Any) -> None:
+    """The gateway with each transport, nginx, HAProxy and Envoy, before one fast upstream.
+
+    A peer that isn't installed is named as not measured.
+    """
+    sys.exit(_run(lambda given, tell: _fronts(given, tell, without), Options(**options)))
+
+
+@command.command()
+@common
+def direct(**options: Any) -> None:
+    """Gateway against calls straight to the model server, and calls joined against single ones.
+
+    TENSORFLOW_MODEL_SERVER=/path measures that TensorFlow Serving too.
+    """
+    sys.exit(_run(_direct, Options(**options)))
+
+
+Tell = Callable[[str], None]
+
+
+def _fronts(given: Options, tell: Tell, without: tuple[str, ...] = ()) -> hold.Held:
+    left = "".join(f" --without {key}" for key in without)
+    return hold.fronts(given.rounds, given.seconds, f"python -m benchmarks fronts {given.flags()}{left}", without, tell)
+
+
+def _direct(given: Options, tell: Tell) -> hold.Held:
+    serving = _serving()
+    named = f"{SERVING}={serving.name} " if serving else ""
+    line = f"{named}python -m benchmarks direct {given.flags()}"
+    return hold.direct(given.rounds, given.seconds, line, serving, tell)
+
+
+def _run(sitting: Callable[[Options, Tell], hold.Held], given: Options) -> int:
+    """Hold it, write its files, print it; the exit status."""
     console = Console(stderr=True)
     try:
         with console.status("starting the servers") as status:
-            conditions, samples = _hold(rounds, seconds, status.update if console.is_terminal else console.print)
-        figures = summarise(samples)
-        page = markdown(TITLE, conditions, samples)
-        text = as_json(document(conditions, samples))
-        paths = write(out, NAME, {".json": text, ".md": page, ".svg": svg(TITLE, conditions, figures)})
+            held = sitting(given, status.update if console.is_terminal else console.print)
+        paths = held.write(given.out)
     except (BenchmarkFailed, OSError) as error:
         click.echo(f"benchmarks: {error}", err=True)
-        sys.exit(EXIT_FAILED)
-    click.echo(text if as_program else page)
+        return EXIT_FAILED
+    click.echo(held.json if given.as_program else held.page)
     console.print(f"written: {', '.join(map(str, paths))}", soft_wrap=True)
-    if any(entry.unanswered for entry in figures):
+    if held.unanswered:
         click.echo("benchmarks: some calls did not get their whole right reply; see the tables", err=True)
-        sys.exit(EXIT_UNANSWERED)
-
-
-def _hold(rounds: int, seconds: float | None, tell: Callable[[str], None]) -> tuple[Conditions, list[Sample]]:
-    """Start everything, measure, end everything."""
-    serving = _serving()
-    with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as name, ExitStack() as stack:
-        facts = machine.facts()  # before anything of ours runs
-        stage = set_up(stack, Path(name), serving)
-        generator = Generator(Path(name), stage.request, stage.reply_bytes)
-        length = seconds or seconds_per_round(len(stage.subjects), len(LOADS), rounds)
-        conditions = Conditions(
-            **facts,
-            command=_repeatable(rounds, seconds, serving),
-            generator=generator.name,
-            rounds=rounds,
-            seconds=length,
-            titles={subject.key: subject.title for subject in stage.subjects},
-            groups={subject.key: subject.group for subject in stage.subjects},
-            directs=[subject.key for subject in stage.subjects if subject.front is None],
-        )
-        return conditions, Sitting(stage.subjects, LOADS, generator, length, tell).run(rounds)
-
-
-def _repeatable(rounds: int, seconds: float | None, serving: Path | None) -> str:
-    """The command line that measures the same, without this machine's paths."""
-    named = f"{SERVING}={serving.name} " if serving else ""
-    asked = f" --seconds {seconds:g}" if seconds else ""
-    return f"{named}python -m benchmarks --rounds {rounds}{asked}"
+        return EXIT_UNANSWERED
+    return 0
 
 
 def _serving() -> Path | None:

@@ -25,9 +25,12 @@ class Child:
     """One server, in a session of its own. It ends with `stop`, or when this process does.
 
     Ours watch their standard input; for others (`foreign`) the kernel sends the signal, where setpriv is installed.
+    `runs_in`: its working folder, None for this process's.
     """
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path, foreign: bool = False) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], folder: Path, foreign: bool = False, runs_in: Path | None = None
+    ) -> None:
         self.name = name
         self._log = folder / f"{name}.log"
         setpriv = shutil.which("setpriv") if foreign else None
@@ -39,6 +42,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
+                cwd=runs_in,
                 start_new_session=True,
                 env=environment,
             )
@@ -80,6 +84,16 @@ class Child:
             with contextlib.suppress(psutil.NoSuchProcess):  # a child that ended between listing and asking
                 times = process.cpu_times()
                 total += times.user + times.system
+        return total
+
+    def resident_bytes(self) -> int:
+        """Memory of it and its children that is in RAM (shared pages counted for each)."""
+        self.check()
+        main = psutil.Process(self._process.pid)
+        total = 0
+        for process in (main, *main.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):  # a child that ended between listing and asking
+                total += process.memory_info().rss
         return total
 
     def stop(self, grace_s: float = STOP_S) -> None:

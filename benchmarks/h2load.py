@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from benchmarks.calls import CALL_TIMEOUT_S, PREDICT
 from benchmarks.errors import BenchmarkFailed
@@ -30,10 +31,14 @@ class Report:
     data_bytes: int
 
 
-def command(program: str, payload: Path, port: int, load: Load, calls: int) -> list[str]:
-    """The arguments that make `calls` calls under `load`; `payload` holds the framed request."""
+def command(program: str, payload: Path, port: int, load: Load, calls: int, log: Path) -> list[str]:
+    """The arguments that make `calls` calls under `load`; `payload` holds the framed request.
+
+    A lone caller's calls are written to `log` with the time that each took.
+    """
     return [
         program,
+        *([f"--log-file={log}"] if load.in_flight == 1 else []),
         f"--requests={calls}",
         f"--clients={load.connections}",
         f"--max-concurrent-streams={load.streams}",
@@ -52,6 +57,11 @@ def parse(text: str) -> Report:
         raise BenchmarkFailed(f"h2load: its report is not as expected; it said:\n{text.strip()[-2000:]}")
     wall_s = float(finished[1]) * _UNITS_S[finished[2]]
     return Report(wall_s, int(requests[1]), int(requests[2]), int(data[1]))
+
+
+def p50_us(log: str) -> float:
+    """Median time of a call, from the lines of h2load's log: start, HTTP status, microseconds. 0 for an empty log."""
+    return median([int(line.split("\t")[2]) for line in log.splitlines()] or [0])
 
 
 def answered(report: Report, reply_bytes: int) -> int:

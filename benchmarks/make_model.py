@@ -1,4 +1,4 @@
-"""Writes the measured model, an MLP 64-128-10 as SavedModel: `python -m benchmarks.make_model FOLDER`."""
+"""Writes a measured model, an MLP as SavedModel: `python -m benchmarks.make_model FOLDER FEATURES`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from benchmarks.calls import FEATURES
+HIDDEN, OUTPUTS = 128, 10
+NARROW = 1024  # features above which there is the hidden layer is narrow, so that the weights stay small
 
 
-def write(folder: Path) -> None:
-    """`folder`/1: x float32 (rows, 64) to y float32 (rows, 10); weights from a fixed seed."""
+def write(folder: Path, features: int) -> None:
+    """`folder`/1: x float32 (rows, features) to y float32 (rows, 10); weights from a fixed seed."""
     import tensorflow as tf
 
     generator = tf.random.Generator.from_seed(7)
     module: Any = tf.Module()
-    module.inner = tf.Variable(generator.normal((FEATURES, 128), stddev=0.1))
-    module.outer = tf.Variable(generator.normal((128, 10), stddev=0.1))
+    hidden = HIDDEN if features <= NARROW else OUTPUTS
+    module.inner = tf.Variable(generator.normal((features, hidden), stddev=0.1))
+    module.outer = tf.Variable(generator.normal((hidden, OUTPUTS), stddev=0.1))
 
-    @tf.function(input_signature=[tf.TensorSpec((None, FEATURES), tf.float32, name="x")])  # type: ignore[untyped-decorator] # TensorFlow has no types
+    @tf.function(input_signature=[tf.TensorSpec((None, features), tf.float32, name="x")])  # type: ignore[untyped-decorator] # TensorFlow has no types
     def serve(x: Any) -> dict[str, Any]:
         return {"y": tf.nn.softmax(tf.nn.relu(x @ module.inner) @ module.outer)}
 
@@ -29,7 +31,8 @@ def write(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    write(parser.parse_args().folder)
+    parser.add_argument("features", type=int)
+    write(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

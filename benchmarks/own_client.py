@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from statistics import median
 
 import grpc
 import uvloop
@@ -22,11 +23,12 @@ from benchmarks.calls import CALL_TIMEOUT_S, PREDICT
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of the calls. `answered`: those whose reply had the right length."""
+    """What came of the calls. `answered`: those whose reply had the right length. `p50_us`: median time of those."""
 
     wall_s: float = 0.0
     requests: int = 0
     answered: int = 0
+    p50_us: float = 0.0
 
 
 async def drive(port: int, connections: int, streams: int, calls: int, message: bytes, reply_bytes: int) -> Outcome:
@@ -35,30 +37,39 @@ async def drive(port: int, connections: int, streams: int, calls: int, message: 
         grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=(("grpc.use_local_subchannel_pool", 1),))
         for _ in range(connections)
     ]
-    outcome = Outcome()
+    outcome, latencies = Outcome(), list[float]()
     turns = iter(range(calls))
     started = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for channel in channels:
             for _ in range(streams):
-                group.create_task(_caller(channel, turns, message, reply_bytes, outcome))
+                group.create_task(_caller(channel, turns, message, reply_bytes, outcome, latencies))
     outcome.wall_s = time.perf_counter() - started
+    outcome.p50_us = median(latencies or [0.0])
     for channel in channels:
         await channel.close()
     return outcome
 
 
 async def _caller(
-    channel: grpc.aio.Channel, turns: Iterator[int], message: bytes, reply_bytes: int, outcome: Outcome
+    channel: grpc.aio.Channel,
+    turns: Iterator[int],
+    message: bytes,
+    reply_bytes: int,
+    outcome: Outcome,
+    latencies: list[float],
 ) -> None:
     predict: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PREDICT)
     for _ in turns:
         outcome.requests += 1
+        sent = time.perf_counter()
         try:
             reply = await predict(message, timeout=CALL_TIMEOUT_S)
         except grpc.aio.AioRpcError:
             continue  # counted: it is a request without an answer
-        outcome.answered += len(reply) == reply_bytes
+        if len(reply) == reply_bytes:
+            outcome.answered += 1
+            latencies.append((time.perf_counter() - sent) * 1e6)
 
 
 def main() -> None:

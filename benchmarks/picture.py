@@ -13,10 +13,11 @@ BAR, GAP, HEAD, FOOT = 16, 6, 30, 34
 FRONT, UPSTREAM = "#2a6fb0", "#c9cdd2"
 
 
-def svg(title: str, conditions: Conditions, figures: Sequence[Figures]) -> str:
-    """Median processor time per call: the front's part dark, the model server's light, on one scale for all panels."""
-    most = max(entry.total_us.median for entry in figures)
-    scale = (WIDTH - LABEL - VALUE) / most
+def svg(title: str, conditions: Conditions, figures: Sequence[Figures], fronts: bool = False) -> str:
+    """Median processor time per call: the front's part dark, the model server's light, on one scale for all panels.
+
+    `fronts`: the front's part alone, each panel on a scale of its own.
+    """
     parts: list[str] = []
     y = HEAD + 12
     for load in dict.fromkeys(entry.load for entry in figures):
@@ -24,11 +25,15 @@ def svg(title: str, conditions: Conditions, figures: Sequence[Figures]) -> str:
         parts.append(_text(LABEL, y, f"{load} (connections x calls in flight on each)", "start", "bold"))
         y += 8
         of_load = {entry.subject: entry for entry in figures if entry.load == load}
+        longest = max(_length_us(entry, fronts) for entry in (of_load.values() if fronts else figures))
+        scale = (WIDTH - LABEL - VALUE) / longest
         for subject, words in conditions.titles.items():
             if subject in of_load:
-                parts += _bar(y, words + (", direct" if subject in conditions.directs else ""), of_load[subject], scale)
+                parts += _bar(
+                    y, words + (", direct" if subject in conditions.directs else ""), of_load[subject], scale, fronts
+                )
                 y += BAR + GAP
-    parts.append(_legend(y + 16))
+    parts.append(_legend(y + 16, fronts))
     return "\n".join([*_opening(title, y + FOOT), *parts, "</svg>", ""])
 
 
@@ -42,25 +47,32 @@ def _opening(title: str, height: int) -> list[str]:
     ]
 
 
-def _bar(y: int, words: str, entry: Figures, scale: float) -> list[str]:
-    front, total = entry.front_us.median * scale, entry.total_us.median * scale
-    spread = f"{entry.total_us.least:.0f} to {entry.total_us.most:.0f} us"
+def _length_us(entry: Figures, fronts: bool) -> float:
+    """Never 0: processor time is counted in steps, and a bar's length divides."""
+    return max((entry.front_us if fronts else entry.total_us).median, 0.1)
+
+
+def _bar(y: int, words: str, entry: Figures, scale: float, fronts: bool) -> list[str]:
+    front, whole = entry.front_us.median * scale, _length_us(entry, fronts) * scale
+    shown = entry.front_us if fronts else entry.total_us
+    spread = f"{shown.least:.0f} to {shown.most:.0f} us"
     return [
         _text(LABEL - 8, y + 12, words, "end"),
         f'<rect x="{LABEL}" y="{y}" width="{front:.1f}" height="{BAR}" fill="{FRONT}"/>',
-        f'<rect x="{LABEL + front:.1f}" y="{y}" width="{max(0.0, total - front):.1f}" height="{BAR}" fill="{UPSTREAM}">'
+        f'<rect x="{LABEL + front:.1f}" y="{y}" width="{max(0.0, whole - front):.1f}" height="{BAR}" fill="{UPSTREAM}">'
         f"<title>{spread}</title></rect>",
-        _text(LABEL + total + 5, y + 12, f"{entry.total_us.median:.0f} us", "start"),
+        _text(LABEL + whole + 5, y + 12, f"{shown.median:.0f} us", "start"),
     ]
 
 
-def _legend(y: int) -> str:
-    return (
-        f'<rect x="{LABEL}" y="{y - 10}" width="10" height="10" fill="{FRONT}"/>'
-        + _text(LABEL + 15, y, "gateway or proxy", "start")
-        + f'<rect x="{LABEL + 130}" y="{y - 10}" width="10" height="10" fill="{UPSTREAM}"/>'
-        + _text(LABEL + 145, y, "model server", "start")
-    )
+def _legend(y: int, fronts: bool) -> str:
+    """What is dark, what is light, and whether panels compare."""
+    dark = f'<rect x="{LABEL}" y="{y - 10}" width="10" height="10" fill="{FRONT}"/>'
+    if fronts:
+        return dark + _text(LABEL + 15, y, "gateway or proxy; each panel has its own scale", "start")
+    light = f'<rect x="{LABEL + 130}" y="{y - 10}" width="10" height="10" fill="{UPSTREAM}"/>'
+    words = _text(LABEL + 15, y, "gateway or proxy", "start") + _text(LABEL + 145, y, "model server", "start")
+    return dark + light + words
 
 
 def _text(x: float, y: float, words: str, anchor: str, weight: str = "normal") -> str:

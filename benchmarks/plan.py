@@ -6,29 +6,50 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-# All measured time of one sitting together, so that start-up and warm-up still leave it under six minutes.
+from benchmarks.calls import LARGE, SMALL, Call
+
+# All measured time of one sitting together, so that start-up and warm-up still leave it under seven minutes.
 SITTING_S: Final = 220.0
 MOST_S_PER_ROUND: Final = 3.0
+MANY_CALLERS: Final = 64  # above which each makes fewer calls, and connections are open before the clock starts
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How many connections call at once, and how many calls each keeps in flight."""
+    """How many connections call at once, how many calls each keeps in flight, and what they call.
+
+    `varied`: every call has its own user key, traceparent and timeout.
+    """
 
     connections: int
     streams: int
+    call: Call = SMALL
+    varied: bool = False
 
     def __post_init__(self) -> None:
         for name in ("connections", "streams"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: got {getattr(self, name)}, must be at least 1")
+        if self.raw and (self.streams, self.call) != (1, SMALL):
+            raise ValueError(f"{self.name}: our raw generator makes small calls only, one at a time on a connection")
 
     @property
     def name(self) -> str:
-        """`connections x streams`, as results name it."""
-        return f"{self.connections} x {self.streams}"
+        """`connections x streams`, as results name it, and what is special about the calls."""
+        size = f", {round(4 * self.call.features / 1000)} kB" if self.call is not SMALL else ""
+        return f"{self.connections} x {self.streams}{size}{', varied' if self.varied else ''}"
+
+    @property
+    def raw(self) -> bool:
+        """Whether h2load can't make it: it knows one header block only, and opens connections under the clock."""
+        return self.varied or self.connections > MANY_CALLERS
+
+    @property
+    def least_calls_each(self) -> int:
+        """Of one caller in one measurement."""
+        return 10 if self.in_flight <= MANY_CALLERS else 3
 
     @property
     def in_flight(self) -> int:
@@ -37,6 +58,7 @@ class Load:
 
 
 LOADS: Final = (Load(64, 1), Load(4, 16), Load(1, 1))
+FRONT_LOADS: Final = (*LOADS, Load(1000, 1), Load(64, 1, varied=True), Load(2, 4, LARGE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +89,6 @@ def seconds_per_round(subjects: int, loads: int, rounds: int) -> float:
 
 
 def calls_for(seconds: float, calls_per_s: float, load: Load) -> int:
-    """How many calls fill `seconds` at that rate: the same number for each caller, at least 10."""
-    each = max(10, round(seconds * calls_per_s / load.in_flight))
+    """How many calls fill `seconds` at that rate: the same number for each caller."""
+    each = max(load.least_calls_each, round(seconds * calls_per_s / load.in_flight))
     return each * load.in_flight

@@ -9,14 +9,19 @@ from pathlib import Path
 
 from benchmarks.samples import Figures, Sample, summarise
 
-NOT_MEASURED = (
+_CLOSED_LOOP = (
     "Latency: all callers here are closed loops (each sends again once it is answered), which say nothing about "
-    "latency at a given rate. calls/s depends on the load generator, which shares the same cores.",
-    "The gateway's own HTTP/2: its transport so far is grpcio (grpc.aio), towards clients and towards model servers.",
-    "HAProxy, Envoy and other model servers; nginx only where it is installed; TensorFlow Serving only where "
-    "TENSORFLOW_MODEL_SERVER names its program.",
+    "latency at a given rate. calls/s depends on the load generator, which shares the same cores."
+)
+NOT_MEASURED_DIRECT = (
+    _CLOSED_LOOP,
+    "The gateway against other proxies: the sitting of fronts does that. Other model servers.",
     "Large messages, 1,000 connections, TLS, several replicas, and calls that differ from each other: every call here "
     "is the same one, so joining is switched on without its proof (equal rows prove nothing).",
+)
+NOT_MEASURED_FRONTS = (
+    f"{_CLOSED_LOOP} The p50 of a lone caller is such a loop's too.",
+    "Joined calls (the sitting of gateway against direct has them), streams, TLS, several replicas, several workers.",
 )
 
 
@@ -36,14 +41,15 @@ class Conditions:
     titles: Mapping[str, str]
     groups: Mapping[str, str]
     directs: Sequence[str]
+    not_measured: Sequence[str] = ()
 
 
-def document(conditions: Conditions, samples: Sequence[Sample]) -> dict[str, object]:
-    """As it is written to JSON."""
+def document(conditions: Conditions, samples: Sequence[Sample], **more: object) -> dict[str, object]:
+    """As it is written to JSON; `more` is what only this sitting has."""
     return {
         "measured": "processor time (user + system) of the servers per answered call, in microseconds",
         **asdict(conditions),
-        "not_measured": list(NOT_MEASURED),
+        **more,
         "summary": [asdict(figures) for figures in summarise(samples)],
         "samples": [asdict(sample) for sample in samples],
     }

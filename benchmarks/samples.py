@@ -14,7 +14,7 @@ class Sample:
     `answered` of `calls` got their whole reply. `front_s` is the processor time of the gateway or proxy (0 without
     one), `upstream_s` that of the model server. `joined_calls` and `joins`: client calls that went upstream through the
     gateway's batching, and in how many upstream calls (0 where nothing joins). `other_cores`: how many cores everything
-    else on the machine kept busy meanwhile.
+    else on the machine kept busy meanwhile. `p50_us`: a call's median time for its caller (0: not measured).
     """
 
     subject: str
@@ -28,6 +28,7 @@ class Sample:
     joined_calls: int = 0
     joins: int = 0
     other_cores: float = 0.0
+    p50_us: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.answered <= self.calls:
@@ -81,6 +82,7 @@ class Figures:
     total_us: Spread
     calls_per_s: Spread
     calls_per_join: Spread
+    p50_us: Spread
     calls: int
     unanswered: int
 
@@ -117,6 +119,7 @@ def _figures(subject: str, load: str, group: Sequence[Sample]) -> Figures:
         total_us=over(lambda sample: sample.total_us),
         calls_per_s=over(lambda sample: sample.calls_per_s),
         calls_per_join=over(lambda sample: sample.calls_per_join),
+        p50_us=over(lambda sample: sample.p50_us),
         calls=sum(sample.calls for sample in group),
         unanswered=sum(sample.calls - sample.answered for sample in group),
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +28,12 @@ max_enqueued_batches { value: 100 }
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server. `http_port` has metrics (the gateway only)."""
+    """A running server. `http_port` has metrics, `ready_s` is from start to readiness (the gateway only)."""
 
     child: Child
     port: int
     http_port: int = 0
+    ready_s: float = 0.0
 
 
 class Starter:
@@ -44,66 +45,76 @@ class Starter:
         self._batching = folder / "batching_parameters.txt"
         self._batching.write_text(BATCHING, encoding="ascii")
 
-    def backend(self, name: str, model: Path, batching: bool) -> Server:
-        """The embedded backend."""
+    def backend(self, name: str, path: Path, batching: bool, model: str = MODEL) -> Server:
+        """The embedded backend, serving `path` as `model`."""
         port_file = self._folder / f"{name}.port"
         command = [sys.executable, "-m", "backend", "--port=0", f"--port_file={port_file}", "--exit_with_parent"]
-        child = self._start(name, [*command, *self._serving_flags(model, batching)])
+        child = self._start(name, [*command, *self._serving_flags(path, batching, model)])
         child.await_ready(port_file.exists)
         return Server(child, int(port_file.read_text(encoding="ascii")))
 
-    def tensorflow_serving(self, name: str, program: Path, model: Path, batching: bool) -> Server:
+    def tensorflow_serving(self, name: str, program: Path, path: Path, batching: bool) -> Server:
         """Real TensorFlow Serving, or anything that takes its flags."""
         port = free_port()
-        child = self._start(name, [str(program), f"--port={port}", *self._serving_flags(model, batching)], foreign=True)
-        child.await_ready(lambda: listens(port))
-        return Server(child, port)
+        flags = [f"--port={port}", *self._serving_flags(path, batching, MODEL)]
+        return self.foreign(name, [str(program), *flags], port)
 
-    def fast_upstream(self, name: str, recordings: dict[str, bytes]) -> Server:
-        """The replayer of recorded replies; `recordings` by the names it reads."""
+    def fast_upstream(self, name: str, recordings: Mapping[str, Mapping[str, bytes]]) -> Server:
+        """The replayer of recorded replies; `recordings` by model and by the names it reads."""
         folder = self._folder / name
-        folder.mkdir()
-        for key, recorded in recordings.items():
-            (folder / key).write_bytes(recorded)
+        for model, replies in recordings.items():
+            (folder / model).mkdir(parents=True)
+            for key, recorded in replies.items():
+                (folder / model / key).write_bytes(recorded)
         child = self._start(name, [sys.executable, "-m", "benchmarks.fast_upstream", str(folder)])
         child.await_ready((folder / "port").exists)
         return Server(child, int((folder / "port").read_text(encoding="ascii")))
 
-    def gateway(self, name: str, upstream_port: int, joining: bool) -> Server:
-        """The gateway. Joining is on without proof, since the generator's equal rows prove nothing."""
+    def gateway(
+        self, name: str, upstream_port: int, joining: bool, transport: str | None = None, folder: Path | None = None
+    ) -> Server:
+        """The gateway, its `transport` on both sides (None: as shipped), its code from `folder` (None: this one's).
+
+        Joining is on without proof, since the generator's equal rows prove nothing.
+        """
         config, port_file = self._folder / f"{name}.yaml", self._folder / f"{name}.ports"
         listening = {"host": "127.0.0.1", "port": 0}
+        chosen = {"transport": transport} if transport else {}
         settings = {
-            "server": listening,
+            "server": listening | chosen,
             "http": listening,
-            "upstreams": {"default": {"replicas": [f"127.0.0.1:{upstream_port}"]}},
+            "upstreams": {"default": {"replicas": [f"127.0.0.1:{upstream_port}"]} | chosen},
             "default_upstream": "default",
             "batching": {"mode": "on" if joining else "off"},
         }
         config.write_text(json.dumps(settings), encoding="utf-8")  # JSON is YAML
         command = [sys.executable, "-m", "gateway", f"--config={config}", f"--port-file={port_file}"]
         command += [f"--state-dir={self._folder / name}", "--exit-with-parent", "--log-level=warning"]
-        child = self._start(name, command)
+        port_file.unlink(missing_ok=True)
+        started = time.time()
+        child = self._start(name, command, folder=folder)
         child.await_ready(port_file.exists)
+        ready_s = port_file.stat().st_mtime - started
         bound = json.loads(port_file.read_text(encoding="utf-8"))
-        return Server(child, bound["port"], bound["http_port"])
+        return Server(child, bound["port"], bound["http_port"], ready_s)
 
-    def nginx(self, name: str, program: str, upstream_port: int) -> Server:
-        """nginx with one worker, grpc_pass."""
-        port = free_port()
-        folder = self._folder / name
-        folder.mkdir()
-        config = folder / "nginx.conf"
-        config.write_text(_nginx_config(folder, port, upstream_port), encoding="utf-8")
-        child = self._start(name, [program, "-e", "stderr", "-p", str(folder), "-c", str(config)], foreign=True)
+    def foreign(self, name: str, command: Sequence[str], port: int) -> Server:
+        """Somebody else's server, ready when it listens at `port`."""
+        child = self._start(name, command, foreign=True)
         child.await_ready(lambda: listens(port))
         return Server(child, port)
 
-    def _start(self, name: str, command: Sequence[str], foreign: bool = False) -> Child:
-        return self._stack.enter_context(Child(name, command, self._folder, foreign))
+    def folder_for(self, name: str) -> Path:
+        """A new folder for a server's files."""
+        folder = self._folder / name
+        folder.mkdir()
+        return folder
 
-    def _serving_flags(self, model: Path, batching: bool) -> list[str]:
-        flags = [f"--model_name={MODEL}", f"--model_base_path={model}", f"--grpc_max_threads={MAX_THREADS}"]
+    def _start(self, name: str, command: Sequence[str], foreign: bool = False, folder: Path | None = None) -> Child:
+        return self._stack.enter_context(Child(name, command, self._folder, foreign, folder))
+
+    def _serving_flags(self, path: Path, batching: bool, model: str) -> list[str]:
+        flags = [f"--model_name={model}", f"--model_base_path={path}", f"--grpc_max_threads={MAX_THREADS}"]
         return [*flags, "--enable_batching=true", f"--batching_parameters_file={self._batching}"] if batching else flags
 
 
@@ -132,23 +143,3 @@ def joined_so_far(server: Server) -> tuple[float, float]:
                 wanted[sample.name] += sample.value
     members, batches = wanted.values()
     return members, batches
-
-
-def _nginx_config(folder: Path, port: int, upstream_port: int) -> str:
-    user = "user root;" if os.geteuid() == 0 else ""
-    paths = "\n".join(
-        f"  {kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    return f"""\
-daemon off; worker_processes 1; {user} pid {folder}/pid;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off;
-{paths}
-  upstream measured {{ server 127.0.0.1:{upstream_port}; keepalive 256; keepalive_requests 1000000000; }}
-  server {{
-    listen 127.0.0.1:{port} http2; keepalive_requests 1000000000;
-    location / {{ grpc_pass grpc://measured; }}
-  }}
-}}
-"""

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.generator import Generator, Made
-from benchmarks.machine import busy, other_cores
+from benchmarks.machine import Busy, busy, other_cores
 from benchmarks.plan import Load, Step, calls_for, steps
 from benchmarks.samples import Sample
 from benchmarks.servers import joined_so_far
 from benchmarks.subjects import Subject
 
-WARM_UP_ROUNDS_OF_CALLS = 20  # calls of each caller
+WARM_UP_ROUNDS = 2  # of the least number of calls of each caller
 WARM_UP_CALLS = 400  # at least, all callers together
 RUN_S = 60.0  # more than any measurement takes, beyond the seconds asked for
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Processor seconds so far, of everything that is told apart."""
+
+    busy: Busy
+    front_s: float
+    upstream_s: float
 
 
 class Sitting:
@@ -45,16 +55,16 @@ class Sitting:
     def _warm(self, subject: Subject, load: Load) -> None:
         """Unmeasured calls; they also say how many calls fill the time."""
         self._tell(f"warming: {load.name}, {subject.title}")
-        calls = load.in_flight * max(WARM_UP_ROUNDS_OF_CALLS, WARM_UP_CALLS // load.in_flight)
-        self._make(subject, load, calls)
+        calls = load.in_flight * max(WARM_UP_ROUNDS * load.least_calls_each, WARM_UP_CALLS // load.in_flight)
+        self._make(subject, load, calls, lambda: None)
 
     def _measure(self, step: Step) -> Sample:
         subject, load = self._subjects[step.subject], step.load
         calls = calls_for(self._seconds, self._pace[subject.key, load.name], load)
         joined_before = joined_so_far(subject.front) if subject.joins and subject.front else (0, 0)
-        busy_before, before = busy(), _processor_s(subject)
-        made = self._make(subject, load, calls)
-        after, busy_after = _processor_s(subject), busy()
+        marks: list[_Mark] = []
+        made = self._make(subject, load, calls, lambda: marks.append(_mark(subject)))
+        before, after = marks[0], _mark(subject)
         joined_after = joined_so_far(subject.front) if subject.joins and subject.front else (0, 0)
         sample = Sample(
             subject=subject.key,
@@ -63,17 +73,21 @@ class Sitting:
             calls=made.calls,
             answered=made.answered,
             wall_s=made.wall_s,
-            front_s=round(after[0] - before[0], 3),
-            upstream_s=round(after[1] - before[1], 3),
+            front_s=round(after.front_s - before.front_s, 3),
+            upstream_s=round(after.upstream_s - before.upstream_s, 3),
             joined_calls=round(joined_after[0] - joined_before[0]),
             joins=round(joined_after[1] - joined_before[1]),
-            other_cores=round(other_cores(busy_before, busy_after, sum(after) - sum(before)), 3),
+            other_cores=round(_other_cores(before, after, made), 3),
+            p50_us=round(made.p50_us, 1),
         )
-        self._tell(f"round {step.round}: {load.name}, {subject.title}: {sample.total_us:.0f} us")
+        self._tell(f"round {step.round}: {load.name}, {subject.title}: {_told(sample)}")
         return sample
 
-    def _make(self, subject: Subject, load: Load, calls: int) -> Made:
-        made = self._generator.run(subject.port, load, calls, RUN_S + 10 * self._seconds)
+    def _make(self, subject: Subject, load: Load, calls: int, begins: Callable[[], None]) -> Made:
+        try:
+            made = self._generator.run(subject.port, load, calls, RUN_S + 10 * self._seconds, begins)
+        except BenchmarkFailed as error:
+            raise BenchmarkFailed(f"{subject.title}, {load.name}: {error}") from error
         if not made.answered:
             logs = "\n".join(server.child.log_end() for server in (subject.front, subject.upstream) if server)
             raise BenchmarkFailed(
@@ -83,7 +97,16 @@ class Sitting:
         return made
 
 
-def _processor_s(subject: Subject) -> tuple[float, float]:
-    """Of the front and of the model server so far."""
-    front = subject.front.child.processor_s() if subject.front else 0.0
-    return front, subject.upstream.child.processor_s()
+def _mark(subject: Subject) -> _Mark:
+    front_s = subject.front.child.processor_s() if subject.front else 0.0
+    return _Mark(busy(), front_s, subject.upstream.child.processor_s())
+
+
+def _other_cores(before: _Mark, after: _Mark, made: Made) -> float:
+    """What the generator did before the calls counts at its end, so it is taken off again."""
+    servers_s = after.front_s - before.front_s + after.upstream_s - before.upstream_s
+    return other_cores(before.busy, after.busy, servers_s - made.prepared_s)
+
+
+def _told(sample: Sample) -> str:
+    return f"{sample.front_us:.0f} + {sample.upstream_us:.0f} us, {sample.calls_per_s:,.0f} calls/s"

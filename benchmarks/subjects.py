@@ -1,22 +1,16 @@
-"""What is compared: each subject is a way for a call to reach a model server. Starts them all for a sitting."""
+"""What is compared: each subject is a way for a call to reach a model server. Starts those of gateway and direct."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
-
-from benchmarks.calls import METADATA, MODEL, PREDICT, STATUS, small_request
-from benchmarks.children import READY_S
-from benchmarks.errors import BenchmarkFailed
+from benchmarks.calls import SMALL
+from benchmarks.peers import NGINX
+from benchmarks.recordings import Recorded, make_model, record
 from benchmarks.servers import Server, Starter
-from protos.stubs.tidegate.wire.v1 import management_pb2, metadata_pb2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +35,14 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything that runs. `reply_bytes`: length of the one right reply, which is the same for all."""
+    """Everything that runs. `recorded`: by model, with the one right reply, which is the same for all.
+
+    `left_out`: what is not measured this time, and why.
+    """
 
     subjects: tuple[Subject, ...]
-    request: bytes
-    reply_bytes: int
+    recorded: Mapping[str, Recorded]
+    left_out: tuple[str, ...] = ()
 
 
 def set_up(stack: ExitStack, folder: Path, serving: Path | None) -> Stage:
@@ -53,28 +50,32 @@ def set_up(stack: ExitStack, folder: Path, serving: Path | None) -> Stage:
 
     Raises: BenchmarkFailed.
     """
-    model = folder / MODEL
-    _make_model(model)
+    model = make_model(folder, SMALL)
     start = Starter(stack, folder)
     plain = start.backend("backend", model, batching=False)
-    request = small_request()
-    recordings = _record(plain.port, request)
+    recorded = {SMALL.model: record(plain.port, SMALL)}
     subjects = _before("backend", "embedded backend", plain, start)
     joining = start.backend("backend-batching", model, batching=True)
     subjects.insert(1, Subject("backend-batching", "backend", "embedded backend, its own batching on", joining))
-    subjects += _before("fast", "fast upstream", start.fast_upstream("fast", recordings), start)
-    nginx = shutil.which("nginx")
-    if nginx:
-        fast = subjects[-1].upstream
-        front = start.nginx("nginx-fast", nginx, fast.port)
+    replies = {name: found.replies for name, found in recorded.items()}
+    fast = start.fast_upstream("fast", replies)
+    subjects += _before("fast", "fast upstream", fast, start)
+    left_out = []
+    program = NGINX.found()
+    if program:
+        front = NGINX.start(start, program, fast.port)
         subjects.append(Subject("nginx-fast", "fast", "nginx (grpc_pass) + fast upstream", fast, front))
+    else:
+        left_out.append(NGINX.missing())
     if serving is not None:
         real = start.tensorflow_serving("serving", serving, model, batching=False)
         found = _before("serving", "TensorFlow Serving", real, start)
         own = start.tensorflow_serving("serving-batching", serving, model, batching=True)
         found.insert(1, Subject("serving-batching", "serving", "TensorFlow Serving, its own batching on", own))
         subjects += found
-    return Stage(tuple(subjects), request, len(recordings["predict"]))
+    else:
+        left_out.append("TensorFlow Serving: set TENSORFLOW_MODEL_SERVER to its program's path.")
+    return Stage(tuple(subjects), recorded, tuple(left_out))
 
 
 def _before(group: str, words: str, upstream: Server, start: Starter) -> list[Subject]:
@@ -86,35 +87,3 @@ def _before(group: str, words: str, upstream: Server, start: Starter) -> list[Su
         Subject(f"gateway-passing-{group}", group, f"gateway passing through + {words}", upstream, passing),
         Subject(f"gateway-joining-{group}", group, f"gateway joining + {words}", upstream, joining, joins=True),
     ]
-
-
-def _make_model(folder: Path) -> None:
-    command = [sys.executable, "-m", "benchmarks.make_model", str(folder)]
-    environment = os.environ | {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}  # Keras need not be imported
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=READY_S, env=environment)
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.decode(errors="replace").strip()[-2000:]
-        raise BenchmarkFailed(f"the model can't be made:\n{said}") from error
-
-
-def _record(port: int, request: bytes) -> dict[str, bytes]:
-    """Real replies of the backend, by the names that the fast upstream reads."""
-    status, metadata = management_pb2.GetModelStatusRequest(), metadata_pb2.GetModelMetadataRequest()
-    for asked in (status, metadata):
-        asked.model_spec.name = MODEL
-    metadata.metadata_field.append("signature_def")
-    asked_by_name = {
-        "status": (STATUS, status.SerializeToString()),
-        "metadata": (METADATA, metadata.SerializeToString()),
-        "predict": (PREDICT, request),
-    }
-    replies = {}
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        try:
-            for name, (path, message) in asked_by_name.items():
-                call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
-                replies[name] = call(message, timeout=READY_S)
-        except grpc.RpcError as error:
-            raise BenchmarkFailed(f"the embedded backend does not answer: {error}") from error
-    return replies

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.results import NOT_MEASURED, Conditions, share_of_direct
+from benchmarks.results import Conditions, share_of_direct
 from benchmarks.samples import Figures, Sample, Spread, other_cores, summarise
 
 HEAD = "| way of the call | front us | model server us | total us | of direct | calls/s | calls per join |"
@@ -18,12 +18,12 @@ def markdown(title: str, conditions: Conditions, samples: Sequence[Sample]) -> s
     lines = [f"# {title}", "", *_introduction(conditions)]
     for load in dict.fromkeys(entry.load for entry in figures):
         lines += ["", f"## {load} (connections x calls in flight on each)", "", HEAD, RULE]
-        lines += [_row(entry, figures, conditions) for entry in _in_order(figures, load, conditions)]
+        lines += [_row(entry, figures, conditions) for entry in of_load(figures, load, conditions)]
     unanswered = sum(entry.unanswered for entry in figures)
     calls = sum(entry.calls for entry in figures)
     lines += ["", f"Calls: {calls:,}, of which without the whole right reply: {unanswered:,}."]
-    lines += ["", "## Not measured", "", *(f"- {text}" for text in NOT_MEASURED), "", "## Machine", ""]
-    return "\n".join([*lines, *_conditions(conditions, other_cores(samples)), ""])
+    lines += ["", "## Not measured", "", *(f"- {text}" for text in conditions.not_measured), "", "## Machine", ""]
+    return "\n".join([*lines, *conditions_lines(conditions, other_cores(samples)), ""])
 
 
 def _introduction(conditions: Conditions) -> list[str]:
@@ -38,9 +38,10 @@ def _introduction(conditions: Conditions) -> list[str]:
     ]
 
 
-def _in_order(figures: Sequence[Figures], load: str, conditions: Conditions) -> list[Figures]:
-    of_load = {entry.subject: entry for entry in figures if entry.load == load}
-    return [of_load[subject] for subject in conditions.titles if subject in of_load]
+def of_load(figures: Sequence[Figures], load: str, conditions: Conditions) -> list[Figures]:
+    """In the order of the titles."""
+    found = {entry.subject: entry for entry in figures if entry.load == load}
+    return [found[subject] for subject in conditions.titles if subject in found]
 
 
 def _row(entry: Figures, figures: Sequence[Figures], conditions: Conditions) -> str:
@@ -63,7 +64,8 @@ def spread_text(spread: Spread) -> str:
     return f"{spread.median:.0f} [{spread.least:.0f} to {spread.most:.0f}]"
 
 
-def _conditions(conditions: Conditions, others: Spread) -> list[str]:
+def conditions_lines(conditions: Conditions, others: Spread) -> list[str]:
+    """What the figures depend on."""
     machine, source = conditions.machine, conditions.source
     changed = " with changes" if source["changed_since"] else ""
     commit = f"{source['commit']}{changed}" if source["commit"] else "none yet"

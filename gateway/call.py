@@ -6,12 +6,14 @@ transport does with `abandon` when the client left. After the end every verb is 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from time import monotonic_ns
 
 from gateway.errors import Failure
 
 Headers = tuple[tuple[str, str | bytes], ...]
+# A message on its way out: whole, or in pieces where putting a large one together would copy it.
+Message = bytes | tuple[bytes, ...]
 # (message, failure, response headers): exactly one of message and failure is not None.
 Finish = Callable[[bytes | None, Failure | None, Headers], None]
 
@@ -20,7 +22,7 @@ NEVER_US = 2**62
 
 def monotonic_us() -> int:
     """Now, in microseconds of the monotonic clock; deadlines are points on it."""
-    return time.monotonic_ns() // 1000
+    return monotonic_ns() // 1000
 
 
 class Deadline:
@@ -38,7 +40,8 @@ class Deadline:
         """Seconds left, at least 0; None without a deadline."""
         if self.at_us >= NEVER_US:
             return None
-        return max(0, self.at_us - now_us) / 1e6
+        left_us = self.at_us - now_us
+        return left_us / 1e6 if left_us > 0 else 0.0
 
 
 class Call:
@@ -51,6 +54,7 @@ class Call:
         "arm",
         "deadline",
         "ended",
+        "ended_us",
         "headers",
         "message",
         "metadata",
@@ -68,6 +72,7 @@ class Call:
         self.metadata = metadata
         self.deadline = deadline
         self.started_us = started_us
+        self.ended_us = started_us  # until it ends
         self.ended = False
         self.answered = False  # ended by a reply
         self.model = ""  # set once routed, for metrics and response headers
@@ -75,7 +80,7 @@ class Call:
         self.version: int | None = None
         self.headers: Headers = ()  # what its end brings, for those who end it without knowing its route
         self._finish = finish
-        self._on_end: list[Callable[[], None]] = []
+        self._on_end: tuple[Callable[[], None], ...] = ()
 
     def reply(self, message: bytes, headers: Headers = ()) -> None:
         if not self.ended:
@@ -98,10 +103,11 @@ class Call:
         if self.ended:
             callback()
         else:
-            self._on_end.append(callback)
+            self._on_end += (callback,)
 
     def _end(self) -> None:
         self.ended = True
-        callbacks, self._on_end = self._on_end, []
+        self.ended_us = monotonic_ns() // 1000
+        callbacks, self._on_end = self._on_end, ()
         for callback in callbacks:
             callback()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from math import ceil
 from pathlib import Path
 
@@ -19,22 +19,21 @@ from gateway.app.joins import Joins
 from gateway.app.ports import RolloutPorts
 from gateway.app.reload import Reloads
 from gateway.app.report import Report
+from gateway.app.transport import Transport
 from gateway.app.world import World
 from gateway.batching.counters import BatchCounters
 from gateway.batching.policy import BatchPolicy
 from gateway.batching.shell import Batcher
 from gateway.call import monotonic_us
-from gateway.config.settings import DEFAULT_POLICY, ServerSettings, Settings
+from gateway.config.settings import DEFAULT_POLICY, Settings
 from gateway.limits.admission import Admission
 from gateway.limits.suspects import SuspectRules
 from gateway.predict.context import Context, Shield
 from gateway.predict.handle import Handler
 from gateway.predict.journey import run_alone
 from gateway.rollout.shell import RolloutDriver
-from gateway.server.grpcio import GrpcioServer, Listen
-from gateway.server.health import Health
-from gateway.server.reflection import add_reflection
-from gateway.telemetry.collector import GatewayCollector, registry_of
+from gateway.telemetry import names
+from gateway.telemetry.collector import GatewayCollector, Samples, registry_of
 from gateway.telemetry.counters import Counters
 from gateway.upstream.courier import Courier
 
@@ -62,7 +61,8 @@ class Gateway:
         self._state_dir = state_dir
         self.counters = Counters()
         chance = random.Random()
-        self.world = World(settings, chance)
+        self.transport = Transport(settings, chance)
+        self.world = World(settings, chance, self.transport.wiring)
         suspects = next(iter(settings.upstreams.values())).policy.suspects
         courier = Courier(SuspectRules(suspects), self.counters)
         self.batch_counters = BatchCounters()
@@ -87,13 +87,12 @@ class Gateway:
         self.rollouts = RolloutDriver(
             RolloutPorts(self.world, self.context, self.counters), state_dir, log=_log_rollout
         )
-        self.server = GrpcioServer(listen_of(settings.server), Handler(self.context), self.counters)
-        self.health = Health(self.server.server)
-        add_reflection(self.server.server)
+        self.server = self.transport.server(Handler(self.context), self.counters)
         self._admin: AdminSocket | None = None
         self._pages: HttpPages | None = None
         self._reloads: Reloads | None = None
         self._health_task: asyncio.Task[None] | None = None
+        self._renewing: asyncio.Task[None] | None = None
 
     def _make_batcher(self, courier: Courier) -> Batcher:
         joins = Joins(self.world, courier)
@@ -121,27 +120,27 @@ class Gateway:
         await self.world.start()
         await self.rollouts.start()
         await self._admin.start(AdminServicer(self.report.status, self.rollouts))
-        bring_in = partial(copy_batch_counts, self.batch_counters, self.counters)
-        registry = registry_of(GatewayCollector(self.counters, self.report.gauges(), bring_in))
+        registry = registry_of(GatewayCollector(self.counters, self._gauges(), self._bring_in))
         pages = make_http_app(registry, self.report.readiness)
         self._pages = await serve_http(pages, settings.http.host, settings.http.port)
         if self._config_path is not None:
             self._reloads = Reloads(self._config_path, self.world, self.rollouts, self.report, self.counters)
             self._reloads.start()
-        await self.health.set(not self.report.readiness())
+        await self.server.health.set(not self.report.readiness())
         self._health_task = asyncio.create_task(self._keep_health(), name="health")
         await self.server.start()
         return Bound(self.server.port, self._pages.port)
 
     def reload_now(self) -> None:
-        """Look at the configuration file at once (SIGHUP)."""
+        """Look at the configuration file and the client port's certificates at once (SIGHUP)."""
+        self._renewing = asyncio.create_task(self.server.renew_certificates(), name="renew certificates")
         if self._reloads is not None:
             self._reloads.check_now()
 
     async def drain(self) -> bool:
         """Say so, wait `drain_delay_s` for balancers to hear it, end in reverse order. False: calls were cut off."""
         self.report.draining = True
-        await self.health.set(False)
+        await self.server.health.set(False)
         await asyncio.sleep(self._settings.server.drain_delay_s)
         timeout_s = self._settings.server.drain_timeout_s
         refusing = asyncio.create_task(self.server.stop(timeout_s + FLUSH_S), name="refuse new calls")
@@ -181,22 +180,19 @@ class Gateway:
         """gRPC health says what /readyz says."""
         while True:
             await asyncio.sleep(HEALTH_INTERVAL_S)
-            await self.health.set(not self.report.readiness())
+            await self.server.health.set(not self.report.readiness())
 
+    def _bring_in(self) -> None:
+        """Counts that are kept elsewhere, before each scrape."""
+        copy_batch_counts(self.batch_counters, self.counters)
+        self.transport.copy_counts(self.counters)
 
-def listen_of(server: ServerSettings) -> Listen:
-    """What the client port needs. Raises: OSError for a certificate that can't be read."""
-    tls = server.tls
-    return Listen(
-        host=server.host,
-        port=server.port,
-        unix_socket=server.unix_socket,
-        max_message_bytes=server.max_message_bytes,
-        max_concurrent_streams=server.max_concurrent_calls,
-        default_timeout_s=server.default_timeout_s,
-        certificate=None if tls is None else (tls.cert_file.read_bytes(), tls.key_file.read_bytes()),
-        client_ca=None if tls is None or tls.client_ca_file is None else tls.client_ca_file.read_bytes(),
-    )
+    def _gauges(self) -> dict[str, Callable[[], Samples]]:
+        transport = {
+            names.CONNECTIONS.name: self.transport.connections,
+            names.BUFFERED_BYTES.name: self.transport.buffered,
+        }
+        return {**self.report.gauges(), **transport}
 
 
 def _log_rollout(model: str, words: str) -> None:

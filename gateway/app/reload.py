@@ -45,7 +45,9 @@ class Reloads:
         try:
             await self._world.apply(new, self._in_rollout)
         except OSError as error:  # a certificate that was there when the file was checked can't be read
-            problem = Problem(("upstreams",), f"{error.filename}: {error.strerror}")
+            problem = Problem(
+                ("upstreams",), str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
+            )
             raise ConfigurationRefused(new.source, [problem]) from error
         for section in restart:
             log.warning("this section changes only at a restart", section=section)

@@ -10,6 +10,7 @@ from gateway.app.world import World
 from gateway.batching.counters import BatchCounters
 from gateway.batching.policy import BatchMode
 from gateway.batching.shell import Batcher
+from gateway.http2 import connection
 from gateway.routing.route import ModelRoute
 from gateway.telemetry import names
 from gateway.telemetry.collector import Samples
@@ -17,6 +18,8 @@ from gateway.telemetry.counters import Counters
 from protos.stubs.tidegate.admin.v1 import admin_pb2
 
 VERSION = installed_version("tidegate")
+# Whether the data plane's modules are C extensions (docs/adr/0005-a-compiled-build.md).
+BUILD = "interpreted" if str(connection.__file__).endswith(".py") else "compiled"
 
 
 class Report:
@@ -128,7 +131,7 @@ class Report:
             names.REPLICA_UP.name: self._replica_up,
             names.VERSION_AVAILABLE.name: self._version_available,
             names.ROLLOUT_PERCENT.name: self._rollout_percent,
-            names.BUILD_INFO.name: lambda: [((VERSION,), 1.0)],
+            names.BUILD_INFO.name: lambda: [((VERSION, BUILD), 1.0)],
         }
 
     def _in_flight(self) -> Iterator[tuple[tuple[str, ...], float]]:

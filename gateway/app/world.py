@@ -16,7 +16,9 @@ from gateway.predict.context import Context, Shield
 from gateway.routing.ramp import Ramp
 from gateway.routing.route import ModelRoute, VersionMode
 from gateway.routing.table import RouteTable
+from gateway.upstream.connect import connector
 from gateway.upstream.fleet import Fleet
+from gateway.upstream.http2 import Wiring
 from gateway.upstream.replica import highest_common
 
 log = structlog.get_logger("app")
@@ -25,9 +27,9 @@ log = structlog.get_logger("app")
 class World:
     """The only writer of `context.table` and `context.upstreams`; everyone else reads them."""
 
-    def __init__(self, settings: Settings, chance: random.Random) -> None:
+    def __init__(self, settings: Settings, chance: random.Random, wiring: Wiring) -> None:
         self.settings = settings
-        self.fleet = Fleet(self.versions_changed, chance, searched=self.searched)
+        self.fleet = Fleet(self.versions_changed, chance, connector(wiring), searched=self.searched)
         self.context: Context | None = None  # set once by compose(), before anything starts
         self.table: RouteTable = settings.table
         self.promoted: dict[str, int] = {}  # by rollouts, over what the file says

@@ -36,16 +36,18 @@ class Joinable:
         return LaneKey(upstream, model, version, self.signature_name, self.output_filter, self.features)
 
 
-def joinable(view: SpecView, signature: Signature, heads: tuple[Head, ...], policy: BatchPolicy) -> Joinable | Unjoined:
+def joinable(message: bytes, view: SpecView, signature: Signature, policy: BatchPolicy) -> Joinable | Unjoined:
     """What a Predict brings into its lane, or why it travels alone.
 
-    `view.message` is the request as it came, `heads` are its inputs' (gateway.wire.check.check_inputs). Unknown fields
-    of the parsed request are discarded; the message keeps them.
+    `view` is what gateway.wire.spec.peek or gateway.wire.forms read of it. Unknown fields of the parsed request are
+    discarded; the message keeps them.
     Raises: InvalidRequest if tensor_content is not what dtype and shape say.
     """
-    request = view.request
-    if policy.mode is BatchMode.OFF or request is None:
+    if policy.mode is BatchMode.OFF:
         return Unjoined.BATCHING_OFF
+    heads, request = view.heads, view.request
+    if request is None:
+        request = predict_pb2.PredictRequest.FromString(message)
     output_filter = tuple(sorted(request.output_filter))
     refusal = _judge_signature(signature, output_filter) or _judge_heads(signature, heads, policy)
     if refusal is not None:
@@ -53,7 +55,7 @@ def joinable(view: SpecView, signature: Signature, heads: tuple[Head, ...], poli
     # What is lost by reading packed lists as bytes (values in several chunks or unpacked) and what we have no name for
     # shows in the size.
     request.DiscardUnknownFields()
-    if request.ByteSize() != len(view.message):
+    if request.ByteSize() != len(message):
         return Unjoined.UNUSUAL_ENCODING
     inputs = _normalise_inputs(request, heads, policy.max_batch_bytes)
     if isinstance(inputs, Unjoined):

@@ -10,23 +10,21 @@ from gateway.batching.key import LaneKey
 from gateway.batching.policy import BatchPolicy
 from gateway.call import Call, Headers
 from gateway.wire.tensor import RawTensor
-from protos.stubs.tidegate.wire.v1 import predict_pb2
 
 
 class Member:
     """One caller's share of a batch: `rows` rows, `nbytes` of input values. `headers` go out with its answer.
 
-    `request` and `owner` are for whoever runs it alone. `lane` is where it waits, None before and after.
+    `owner` is for whoever runs it alone. `lane` is where it waits, None before and after.
     """
 
     __slots__ = (
-        "call", "deadline_us", "enqueued_us", "headers", "inputs", "lane", "nbytes", "owner", "request", "rows",
+        "call", "deadline_us", "enqueued_us", "headers", "inputs", "lane", "nbytes", "owner", "rows",
     )  # fmt: skip
 
     def __init__(
         self,
         call: Call,
-        request: predict_pb2.PredictRequest,
         inputs: Mapping[str, RawTensor],
         rows: int,
         nbytes: int,
@@ -35,7 +33,6 @@ class Member:
     ) -> None:
         self.call = call
         self.owner = owner
-        self.request = request
         self.inputs = inputs
         self.rows = rows
         self.nbytes = nbytes

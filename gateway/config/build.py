@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 
 from gateway.batching.policy import BatchMode, BatchPolicy
 from gateway.config import schema, sections
+from gateway.config.http2_section import Http2
 from gateway.config.problems import Place, Problem
 from gateway.config.settings import (
+    Http2Settings,
     HttpSettings,
     ServerSettings,
     ServerTlsFiles,
@@ -19,12 +21,13 @@ from gateway.config.settings import (
     ShieldSettings,
     UpstreamSettings,
 )
+from gateway.http2.bounds import Bounds
 from gateway.limits.retry_budget import RetryPolicy
 from gateway.limits.suspects import SuspectPolicy
 from gateway.routing.route import DEFAULT_BATCHING, HeaderRule, ModelRoute, VersionMode
 from gateway.routing.split import Arm, Split
 from gateway.routing.table import RouteTable
-from gateway.upstream.policy import TlsFiles, UpstreamPolicy
+from gateway.upstream.policy import TlsFiles, Transport, UpstreamPolicy
 
 Built = TypeVar("Built")
 
@@ -41,16 +44,18 @@ class Builder:
         """The settings; None when `problems` says why not."""
         configuration = self._configuration
         server = self._server(configuration.server)
+        http2 = self._http2(configuration.http2)
         upstreams = {name: self._upstream(name, given) for name, given in configuration.upstreams.items()}
         batching = self._batching()
         routes = [self._route(name, given, name in batching) for name, given in configuration.models.items()]
-        if self.problems:
+        if self.problems or http2 is None:
             return None
         return Settings(
             source=source,
             content_hash=content_hash,
             server=server,
             http=HttpSettings(configuration.http.host, configuration.http.port),
+            http2=http2,
             upstreams=MappingProxyType({name: built for name, built in upstreams.items() if built}),
             table=RouteTable.of([route for route in routes if route], configuration.default_upstream),
             batching=MappingProxyType(batching),
@@ -81,6 +86,12 @@ class Builder:
             tls=tls,
         )
 
+    def _http2(self, given: Http2) -> Http2Settings | None:
+        keys = given.model_dump(exclude={"max_connections", "max_buffered_bytes"})
+        largest = self._configuration.server.max_message_bytes
+        bounds = self._tried(("http2",), lambda: Bounds(max_message_bytes=largest, **keys))
+        return Http2Settings(bounds, given.max_connections, given.max_buffered_bytes) if bounds else None
+
     def _upstream(self, name: str, given: sections.Upstream) -> UpstreamSettings | None:
         place: Place = ("upstreams", name)
         tls = self._upstream_tls(given.tls, (*place, "tls")) if given.tls else None
@@ -97,6 +108,8 @@ class Builder:
                 retry=RetryPolicy(retry.budget_ratio, retry.min_per_s, retry.max_attempts),
                 suspects=SuspectPolicy(block_s=shield.suspect_block_s),
                 tls=tls,
+                transport=Transport(given.transport),
+                connections_per_replica=given.connections_per_replica,
             ),
         )
         return (

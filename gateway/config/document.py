@@ -28,7 +28,7 @@ exit status is 2. Words are read as YAML 1.2 reads them: `on` and `off` are text
 `_micros` microseconds, `_bytes`, `_ratio` 0 to 1.
 
 The file is read again when its content changes and on SIGHUP. A file with problems changes nothing: the
-configuration in force stays. `server` and `http` change by a restart only. Rollouts override `version` of the
+configuration in force stays. `server`, `http` and `http2` change by a restart only. Rollouts override `version` of the
 model they move; their state is kept in the state directory, not here.
 """
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from gateway.config.http2_section import Http2
 from gateway.config.sections import Batching, Http, ModelBatching, Section, Server, Shield, Upstream
 
 # Model, upstream and arm names are metric labels and path parts.
@@ -75,6 +76,8 @@ class Configuration(Section):
     """Where clients connect."""
     http: Http = Http()
     """Metrics and health pages."""
+    http2: Http2 = Http2()
+    """Bounds of our own transport."""
     upstreams: Annotated[dict[Name, Upstream], Field(min_length=1)]
     """Groups of model servers, by a name of your choice."""
     default_upstream: Name | None = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from gateway.batching.policy import BatchPolicy
+from gateway.http2.bounds import MIB, Bounds
 from gateway.routing.route import DEFAULT_BATCHING
 from gateway.routing.table import RouteTable
 from gateway.upstream.policy import UpstreamPolicy
@@ -50,6 +51,15 @@ class HttpSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Http2Settings:
+    """Our own transport. Needs a restart to change."""
+
+    bounds: Bounds = field(default_factory=Bounds)
+    max_connections: int = 10_000
+    max_buffered_bytes: int = 1024 * MIB
+
+
+@dataclass(frozen=True, slots=True)
 class ShieldSettings:
     """What a Predict may carry to a replica. How long killers are blocked stands in each UpstreamPolicy.suspects."""
 
@@ -75,6 +85,7 @@ class Settings:
     content_hash: str  # hex SHA-256 of the file; empty for the command line
     server: ServerSettings
     http: HttpSettings
+    http2: Http2Settings
     upstreams: Mapping[str, UpstreamSettings]
     table: RouteTable
     batching: Mapping[str, BatchPolicy]
@@ -90,5 +101,6 @@ def changes_needing_restart(old: Settings, new: Settings) -> tuple[str, ...]:
     pairs = (
         ("server", old.server, new.server),
         ("http", old.http, new.http),
+        ("http2", old.http2, new.http2),
     )
     return tuple(name for name, was, now in pairs if was != now)

@@ -43,7 +43,8 @@ class RetryBudget:
 
     def on_call(self) -> None:
         """A first attempt was made."""
-        self._tokens = min(self._capacity, self._tokens + self._policy.budget_ratio)
+        if self._tokens < self._capacity:
+            self._tokens = min(self._capacity, self._tokens + self._policy.budget_ratio)
 
     def take(self, now_us: int) -> bool:
         """Take one retry; False when the budget is spent."""

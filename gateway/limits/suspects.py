@@ -39,10 +39,11 @@ class SuspectPolicy:
 class SuspectRules:
     """Deaths, answers and blocks by fingerprint; bounded: the oldest is forgotten first."""
 
-    __slots__ = ("_answered_us", "_blocked_until_us", "_policy")
+    __slots__ = ("_answered_us", "_block_us", "_blocked_until_us", "has_blocks", "vouch_every_us")
 
     def __init__(self, policy: SuspectPolicy) -> None:
-        self._policy = policy
+        self.adopt(policy)
+        self.has_blocks = False  # while nothing is blocked no fingerprint needs computing
         self._blocked_until_us: OrderedDict[Hashable, int] = OrderedDict()
         self._answered_us: OrderedDict[Hashable, int] = OrderedDict()
 
@@ -52,20 +53,20 @@ class SuspectRules:
             return False
         if now_us >= until_us:
             del self._blocked_until_us[fingerprint]
+            self.has_blocks = bool(self._blocked_until_us)
             return False
         return True
 
-    @property
-    def has_blocks(self) -> bool:
-        """Cheap pre-check: no fingerprint needs computing while nothing is blocked."""
-        return bool(self._blocked_until_us)
-
     def adopt(self, policy: SuspectPolicy) -> None:
         """Go by another policy from now on; blocks that stand keep their end."""
-        self._policy = policy
+        self._block_us = int(policy.block_s * 1e6)
+        self.vouch_every_us = self._block_us // 64
 
     def answered(self, fingerprint: Hashable, now_us: int) -> None:
-        """A replica answered a call of this fingerprint and lived; told of every answer, as deaths come unannounced."""
+        """A replica answered a call of this fingerprint and lived.
+
+        Told of an answer in every `vouch_every_us`, as deaths come unannounced and a block lasts much longer.
+        """
         _remember(self._answered_us, fingerprint, now_us)
 
     def judge(self, fingerprint: Hashable, deaths: int, now_us: int) -> Verdict:
@@ -75,11 +76,8 @@ class SuspectRules:
         if self._vouched(fingerprint, now_us):
             return Verdict.REFUSE
         _remember(self._blocked_until_us, fingerprint, now_us + self._block_us)
+        self.has_blocks = True
         return Verdict.REFUSE_AND_BLOCK
-
-    @property
-    def _block_us(self) -> int:
-        return int(self._policy.block_s * 1e6)
 
     def _vouched(self, fingerprint: Hashable, now_us: int) -> bool:
         """Whether a call like it was answered no longer ago than a block lasts."""

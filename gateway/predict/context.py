@@ -10,7 +10,6 @@ from typing import Protocol
 
 from gateway.batching.policy import BatchPolicy
 from gateway.batching.shell import Batcher
-from gateway.call import Headers
 from gateway.errors import Failure
 from gateway.limits.admission import Admission
 from gateway.routing.table import RouteTable
@@ -58,21 +57,3 @@ class Context:
     counters: Counters
     allow_reload_config: bool = False
     active: Counter[tuple[str, int | None]] = field(default_factory=Counter)  # routed and not ended, (model, version)
-
-
-# Headers of the HTTP/2 and gRPC layers themselves; everything else a client sends goes on with a forwarded call.
-_HOP_BY_HOP = frozenset({"user-agent", "content-type", "te", "host"})
-
-
-def forwarded(metadata: Headers) -> Headers:
-    """The client's own metadata, to be sent on with its call; without values that gRPC would refuse to send."""
-    return tuple(
-        (key, value)
-        for key, value in metadata
-        if key not in _HOP_BY_HOP and not key.startswith(("grpc-", ":")) and _may_be_sent(key, value)
-    )
-
-
-def _may_be_sent(key: str, value: str | bytes) -> bool:
-    """Text is 0x20 to 0x7e (gRPC over HTTP/2, ASCII-Value), yet servers let other bytes in; bytes have "-bin" keys."""
-    return key.endswith("-bin") or (isinstance(value, str) and value.isascii() and value.isprintable())

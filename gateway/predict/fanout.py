@@ -9,8 +9,9 @@ from google.protobuf.message import DecodeError
 
 from gateway.call import Call, Headers, monotonic_us
 from gateway.errors import Failure, NoReplica, NotAllowed, Shed, UnknownModel
-from gateway.predict.context import Context, forwarded
-from gateway.predict.find import none_up, with_route
+from gateway.predict.context import Context
+from gateway.predict.find import none_up, search
+from gateway.predict.forward import forwarded
 from gateway.upstream.ask import RELOAD_PATH, STATUS_PATH
 from gateway.upstream.connection import Cancel
 from gateway.upstream.fanout import merge_statuses
@@ -37,8 +38,11 @@ class Statuses:
 
     def answer(self, call: Call, view: SpecView) -> None:
         """Reply, sooner or later. Raises: UnknownModel when no upstream can have it, NoReplica, Shed."""
+        if view.name in self._context.table.models:
+            self._ask(call, view)
+            return
         unknown = partial(UnknownModel, view.name, view.version)
-        with_route(self._context, call, view.name, partial(self._ask, call, view), unknown)
+        search(self._context, call, view.name, partial(self._ask, call, view), unknown)
 
     def _ask(self, call: Call, view: SpecView) -> None:
         call.model = view.name

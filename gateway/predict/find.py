@@ -1,4 +1,4 @@
-"""Finds the route of the model that a call names: in the table, or by asking the default upstream's replicas."""
+"""Looks for a model that the route table doesn't have, by asking the default upstream's replicas."""
 
 from __future__ import annotations
 
@@ -12,20 +12,15 @@ from gateway.predict.guard import guard
 from gateway.upstream.pool import Upstream
 
 
-def with_route(
-    context: Context, call: Call, model: str, go_on: Callable[[], None], unknown: Callable[[], Failure]
-) -> None:
-    """Run `go_on` once the table has the model, now or later. Raises: `unknown()` where no upstream can have it."""
+def search(context: Context, call: Call, model: str, go_on: Callable[[], None], unknown: Callable[[], Failure]) -> None:
+    """Run `go_on` later, if the table has the model then. Raises: `unknown()` where no upstream can have it."""
     table = context.table
-    if model in table.models:
-        go_on()
-    elif table.default_upstream is None:
+    if table.default_upstream is None:
         raise unknown()
-    elif not context.upstreams[table.default_upstream].up:
+    if not context.upstreams[table.default_upstream].up:
         raise none_up(context.upstreams[table.default_upstream])
-    else:
-        found = partial(_found, context, call, model, go_on, unknown)
-        context.refresh(table.default_upstream, model, lambda doubt: guard(call, partial(found, doubt)))
+    found = partial(_found, context, call, model, go_on, unknown)
+    context.refresh(table.default_upstream, model, lambda doubt: guard(call, partial(found, doubt)))
 
 
 def _found(

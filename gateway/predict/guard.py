@@ -17,11 +17,16 @@ def guard(call: Call, step: Callable[[], None]) -> None:
     """Take a step; whatever it raises ends the call, with the headers of the arm it was routed to, if it was."""
     try:
         step()
-    except Failure as failure:
-        call.fail(failure, call.headers)
-    except Exception:  # the edge of the hot path: a bug may cost its own call, never the process
-        log.exception("a call failed inside the gateway", method=call.method)
-        call.fail(Internal("internal error of the gateway; its log has the details"), call.headers)
+    except Exception as error:  # noqa: BLE001 - the edge of the hot path: a bug may cost its own call, never the process
+        end_by(call, error)
+
+
+def end_by(call: Call, error: Exception) -> None:
+    """End the call by what a step of its story raised."""
+    if not isinstance(error, Failure):
+        log.error("a call failed inside the gateway", method=call.method, exc_info=error)
+        error = Internal("internal error of the gateway; its log has the details")
+    call.fail(error, call.headers)
 
 
 def unknown_servable(view: SpecView) -> Failure:

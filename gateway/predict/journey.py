@@ -8,20 +8,24 @@ from functools import partial
 from gateway.batching.joinable import joinable
 from gateway.batching.key import LaneKey
 from gateway.batching.lane import Member
-from gateway.call import Call, Headers, monotonic_us
+from gateway.batching.policy import BatchMode
+from gateway.call import Call, Message, monotonic_us
 from gateway.errors import Failure, Fate, NoReplica, SuspectRefused, UpstreamFailed
-from gateway.predict.context import Context, forwarded
-from gateway.predict.guard import guard, unknown_servable
+from gateway.predict.context import Context
+from gateway.predict.forward import forwarded
+from gateway.predict.guard import end_by, guard, unknown_servable
 from gateway.predict.inspect import inspect
-from gateway.routing.route import resolve
+from gateway.routing.route import Choice, ModelRoute, resolve, routing_headers
 from gateway.upstream.courier import Errand
 from gateway.upstream.replica import Replica
 from gateway.wire.check import fingerprint
 from gateway.wire.reasons import Unjoined
-from gateway.wire.signature import DEFAULT_SIGNATURE, Signature
-from gateway.wire.spec import SpecView, pin_version
-from gateway.wire.tensor import Head
+from gateway.wire.signature import Signature
+from gateway.wire.spec import SpecView, pinned
 
+ROUTED = ("Predict", "Classify", "Regress", "MultiInference", "GetModelMetadata")
+PATHS = {method: f"/tensorflow.serving.PredictionService/{method}" for method in ROUTED}
+OFF, BATCHING_OFF = BatchMode.OFF, Unjoined.BATCHING_OFF.value
 NOT_FOUND = 5
 VERSION_GONE = "Servable not found for request: "
 
@@ -37,21 +41,17 @@ class Journey:
     """Lives as long as its call. `choice` may change once, when the version that the gateway chose is gone."""
 
     __slots__ = (
-        "call", "choice", "context", "counted", "deaths", "died", "errand", "headers", "heads", "known",
-        "random_bits", "rerouted", "route", "upstream", "view",
+        "call", "choice", "context", "counted", "errand", "known", "random_bits", "rerouted", "route", "upstream",
+        "view",
     )  # fmt: skip
 
     def __init__(self, context: Context, call: Call, view: SpecView) -> None:
         self.context = context
-        self.call = call
-        self.view = view
-        self.heads: tuple[Head, ...] = ()
+        self.call, self.view = call, view
         self.known = False  # the signature is known: the call may be joined, and retried after a replica's death
         self.rerouted = False
-        self.errand: Errand | None = None
-        self.deaths = 0  # replicas that died while this call was in flight on them, over all its errands
-        self.died: Replica | None = None
-        self.random_bits = context.chance.getrandbits(64)  # in a key's place: once, so that a call stays in its arm
+        self.errand: Errand | None = None  # the latest; it knows which replicas died under the call
+        self.random_bits: int | None = None  # in a key's place: drawn once, so that a call stays in its arm
         call.model = view.name
         self._choose()
 
@@ -82,14 +82,18 @@ class Journey:
         """Pick arm and version from the route table in force."""
         view, call = self.view, self.call
         self.route = route = self.context.table.models[view.name]
-        key = route.key_of(call.metadata, view.client_id)
-        self.choice = resolve(route, view.version, view.label, key, self.random_bits, call.metadata)
+        named = view.version is not None or view.label is not None
+        self.choice = choice = self._resolve(route) if named or route.only is None else route.only
         self.upstream = self.context.upstreams[route.upstream]
-        call.arm, call.version = self.choice.arm, self._placed_version()
-        self.headers: Headers = (("tidegate-arm", self.choice.arm),)
-        if self.choice.version is not None:
-            self.headers += (("tidegate-version", str(self.choice.version)),)
-        call.headers = self.headers
+        call.arm, call.version = choice.arm, self._placed_version()
+        call.headers = routing_headers(choice.arm, choice.version)
+
+    def _resolve(self, route: ModelRoute) -> Choice:
+        view, metadata = self.view, self.call.metadata
+        key = route.key_of(metadata, view.client_id)
+        if key is None and self.random_bits is None:
+            self.random_bits = self.context.chance.getrandbits(64)
+        return resolve(route, view.version, view.label, key, self.random_bits or 0, metadata)
 
     def _checked_and_joined(self) -> bool:
         """True when the batcher has the call. Raises: Failure when the shield refuses it."""
@@ -101,24 +105,26 @@ class Journey:
 
     def _checked(self) -> Signature | None:
         """The signature of the chosen version, None while unknown. Raises: Failure when the shield refuses the call."""
-        context, view = self.context, self.view
-        assert view.request is not None, "peek() parses every Predict"
-        signature, self.heads = inspect(context, self.route, self.choice, view.signature_name, view.request)
+        signature = inspect(self.context, self.route, self.choice, self.view)
         self.known = signature is not None
-        if self.known and context.courier.rules.has_blocks:
+        if self.known and self.context.courier.rules.has_blocks:
             self._refuse_if_blocked()
         return signature
 
     def _join(self, signature: Signature) -> bool:
         """Hand the call to the batcher when it can be joined and a replica has the version it asks for."""
-        context, version, view = self.context, self.choice.version, self.view
-        if version is None or view.request is None or self._placed_version() is None:
+        context, version, call = self.context, self.choice.version, self.call
+        if version is None or call.version is None:
             return False
-        share = joinable(view, signature, self.heads, context.batch_policy(self.route.name))
+        policy = context.batch_policy(self.route.name)
+        if policy.mode is OFF:
+            context.counters.unjoined.add((self.route.name, BATCHING_OFF))
+            return False
+        share = joinable(call.message, self.view, signature, policy)
         if isinstance(share, Unjoined):
             context.counters.unjoined.add((self.route.name, share.value))
             return False
-        member = Member(self.call, view.request, share.inputs, share.rows, share.nbytes, self.headers, self)
+        member = Member(call, share.inputs, share.rows, share.nbytes, call.headers, self)
         context.batcher.offer(share.lane_key(self.route.upstream, self.route.name, version), member)
         return True
 
@@ -132,7 +138,7 @@ class Journey:
             raise refusal
 
     def _fingerprint(self) -> Hashable:
-        return fingerprint(self.view.name, self.view.signature_name or DEFAULT_SIGNATURE, self.heads)
+        return fingerprint(self.view)
 
     def _placed_version(self) -> int | None:
         """The version a replica must have for this call. None: any replica, which then answers for itself.
@@ -140,8 +146,8 @@ class Journey:
         So it is when the client named a version that the watcher knows nowhere: it may have loaded this instant, and
         if not, TensorFlow Serving's own error is what the client gets.
         """
-        version = self.choice.version
-        if version is None or self.choice.chosen_by_gateway:
+        choice, version = self.choice, self.choice.version
+        if version is None or choice.chosen_by_gateway:
             return version
         return version if any(replica.serves(self.route.name, version) for replica in self.upstream.up) else None
 
@@ -149,39 +155,40 @@ class Journey:
         self.context.courier.carry(self._errand())
 
     def _errand(self) -> Errand:
-        call, choice = self.call, self.choice
-        message = call.message
+        """What is to be sent now. It inherits the deaths that an errand before it met."""
+        call, choice, was = self.call, self.choice, self.errand
+        message: Message = call.message
         if choice.chosen_by_gateway and choice.version is not None:
-            message = pin_version(call.method, message, choice.version)
-        self.errand = Errand(
+            message = pinned(call.method, call.message, choice.version)
+        self.errand = errand = Errand(
             self.upstream,
             self.route.name,
             self._placed_version(),
-            f"/tensorflow.serving.PredictionService/{call.method}",
+            PATHS[call.method],
             message,
             forwarded(call.metadata),
             call.deadline,
             self._fingerprint if self.known else None,
             self._delivered,
         )
-        self.errand.deaths, self.errand.died = self.deaths, self.died
-        return self.errand
+        if was is not None:
+            errand.deaths, errand.died = was.deaths, was.died
+        return errand
 
     def _delivered(self, reply: bytes | None, failure: Failure | None, replica: Replica | None) -> None:
-        guard(self.call, partial(self._settle, reply, failure, replica))
-
-    def _settle(self, reply: bytes | None, failure: Failure | None, replica: Replica | None) -> None:
-        if self.errand is not None:
-            self.deaths, self.died = self.errand.deaths, self.errand.died
-            self.errand = None
-        if failure is None:
-            self.call.reply(reply or b"", self.headers)
-        elif self._version_left(failure):
-            if replica is not None and self.choice.version is not None:
-                replica.forget(self.route.name, self.choice.version)
-            self._reroute(failure)
-        else:
-            self.call.fail(failure, self.headers)
+        call = self.call
+        try:
+            if failure is None:
+                self.errand = None
+                call.reply(reply or b"", call.headers)
+            elif self._version_left(failure):
+                if replica is not None and self.choice.version is not None:
+                    replica.forget(self.route.name, self.choice.version)
+                self._reroute(failure)
+            else:
+                call.fail(failure, call.headers)
+        except Exception as error:  # noqa: BLE001 - as in `guard`, without a call in between
+            end_by(call, error)
 
     def _version_left(self, failure: Failure) -> bool:
         """The gateway chose a version that the replica no longer has: ours to mend, not the client's to see."""
@@ -196,7 +203,7 @@ class Journey:
         if self.rerouted:
             servable = f'version {self.choice.version} of model "{self.route.name}"'
             hidden = NoReplica(f'upstream "{self.upstream.name}": {servable} is not available')
-            self.call.fail(failure if isinstance(failure, NoReplica) else hidden, self.headers)
+            self.call.fail(failure if isinstance(failure, NoReplica) else hidden, self.call.headers)
             return
         self.rerouted = True
         self.context.refresh(
@@ -218,20 +225,25 @@ class Journey:
 
     def _count(self) -> None:
         """The call is out on its version: a rollout unloads none that has calls."""
-        self.counted = (self.route.name, self.choice.version)
-        self.context.active[self.counted] += 1
+        self.counted = counted = (self.route.name, self.choice.version)
+        self.context.active[counted] += 1
 
     def _uncount(self) -> None:
-        active = self.context.active
-        active[self.counted] -= 1
-        if not active[self.counted]:
-            del active[self.counted]
+        active, counted = self.context.active, self.counted
+        left = active[counted] - 1
+        if left:
+            active[counted] = left
+        else:
+            del active[counted]
 
     def _end(self) -> None:
         """The call ended, by whosever hands: whatever is still on its way for it is called back."""
         self._uncount()
-        if self.known and self.call.answered:
-            self.context.courier.rules.answered(self._fingerprint(), monotonic_us())
-        if self.errand is not None:
-            errand, self.errand = self.errand, None
+        call, view = self.call, self.view
+        if self.known and call.answered and call.ended_us >= view.vouch_after_us:
+            rules = self.context.courier.rules
+            rules.answered(self._fingerprint(), call.ended_us)
+            view.vouch_after_us = call.ended_us + rules.vouch_every_us
+        errand, self.errand = self.errand, None
+        if errand is not None:
             self.context.courier.cancel(errand)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -18,6 +19,13 @@ DEFAULT_BATCHING: Final = "(default)"  # no model's name: the policy of models t
 RESERVED_ARMS: Final = frozenset({ARM_BY_VERSION, ARM_BY_LABEL})
 
 Headers = Sequence[tuple[str, str | bytes]]  # lower-case names, as in Call.metadata
+
+
+@lru_cache(maxsize=1024)
+def routing_headers(arm: str, version: int | None) -> tuple[tuple[str, str], ...]:
+    """What tells a client where its call went; no version where the model server chooses it."""
+    at_arm = (("tidegate-arm", arm),)
+    return at_arm if version is None else (*at_arm, ("tidegate-version", str(version)))
 
 
 class VersionMode(enum.StrEnum):
@@ -59,7 +67,9 @@ class ModelRoute:
     key_header: str = "x-user-id"
     header_rules: tuple[HeaderRule, ...] = ()
     batching: str = DEFAULT_BATCHING
-    # Prepared: for each arm where its users go, and where those go whom the ramp has taken ahead.
+    # Prepared: the choice for all calls that name no version, where neither split nor ramp has to pick; else None.
+    only: Choice | None = field(init=False, repr=False, compare=False)
+    # For each arm where its users go, and where those go whom the ramp has taken ahead.
     _stay: tuple[Choice, ...] = field(init=False, repr=False, compare=False)
     _ahead: tuple[Choice, ...] = field(init=False, repr=False, compare=False)
     _rules: tuple[tuple[str, str, int], ...] = field(init=False, repr=False, compare=False)
@@ -78,6 +88,7 @@ class ModelRoute:
         put = object.__setattr__
         put(self, "_stay", tuple(_chosen(name, self.version if fixed is None else fixed) for name, fixed in arms))
         put(self, "_ahead", tuple(_chosen(name, ahead if fixed is None else fixed) for name, fixed in arms))
+        put(self, "only", None if self.split or self.ramp else self._stay[0])
         put(self, "_rules", tuple((rule.header, rule.value, positions[rule.arm]) for rule in self.header_rules))
         put(self, "_ramp_ring", ramp_ring(self.split.salt if self.split else self.name))
 

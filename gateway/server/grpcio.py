@@ -3,112 +3,82 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 
 from gateway.call import NEVER_US, Call, Deadline, Headers, monotonic_us
 from gateway.errors import DeadlineExceeded, Failure, UpstreamFailed
 from gateway.server.accounts import count_ended
+from gateway.server.grpcio_services import GrpcioHealth, add_reflection
+from gateway.server.listen import DEADLINE_SLACK_US, CannotListen, Handle, Listen, probe
 from gateway.server.methods import METHODS
 from gateway.server.status import Code, status_of
 from gateway.telemetry.counters import Counters
 
-Handle = Callable[[Call], None]
 Ended = tuple[bytes | None, Failure | None, Headers]
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
 _GRPC_CODES = {code.value[0]: code for code in grpc.StatusCode}
-# Trailers that gRPC itself writes; a replica's others are passed on with its error.
-_OWN_TRAILERS = ("grpc-status", "grpc-message")
-# A client's timer started before its call arrived here, so its cancellation comes a little before our own deadline.
-DEADLINE_SLACK_US = 50_000
-
-
-class CannotListen(Exception):
-    """The port or socket can't be opened; the message says which, why, and what to do."""
-
-
-@dataclass(frozen=True)
-class Listen:
-    """Where and how to listen. `port` 0 picks a free one; TLS when `certificate` (chain, key) is given."""
-
-    host: str
-    port: int
-    unix_socket: Path | None
-    max_message_bytes: int
-    max_concurrent_streams: int
-    default_timeout_s: float | None
-    certificate: tuple[bytes, bytes] | None = None
-    client_ca: bytes | None = None
 
 
 class GrpcioServer:
-    """Owns the grpc.aio server. `add` services before `start`; `port` is the bound one after it."""
+    """Owns the grpc.aio server. `port` is the bound one after `start`."""
 
     def __init__(self, listen: Listen, handle: Handle, counters: Counters) -> None:
         self._listen = listen
         self.port = 0
-        self.server = grpc.aio.server(
+        self._server = grpc.aio.server(
             options=[
                 ("grpc.so_reuseport", 0),  # else a busy port is taken without a word
-                ("grpc.max_receive_message_length", listen.max_message_bytes),
-                ("grpc.max_send_message_length", listen.max_message_bytes),
-                ("grpc.max_concurrent_streams", listen.max_concurrent_streams),
+                ("grpc.max_receive_message_length", listen.bounds.max_message_bytes),
+                ("grpc.max_send_message_length", listen.bounds.max_message_bytes),
+                ("grpc.max_concurrent_streams", listen.bounds.max_concurrent_streams),
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ]
         )
-        self.server.add_generic_rpc_handlers((_Methods(handle, counters, listen.default_timeout_s),))
+        self._server.add_generic_rpc_handlers((_Methods(handle, counters, listen.default_timeout_s),))
+        self.health = GrpcioHealth(self._server)
+        add_reflection(self._server)
 
     async def start(self) -> None:
         """Listen. Raises: CannotListen."""
-        listen, address = self._listen, _address(self._listen.host, self._listen.port)
-        _refuse_if_taken(listen.host, listen.port)
+        listen, address = self._listen, self._listen.address
+        probe(listen)
         try:
-            if listen.certificate is None:
-                self.port = self.server.add_insecure_port(address)
+            if listen.tls is None:
+                self.port = self._server.add_insecure_port(address)
             else:
-                self.port = self.server.add_secure_port(address, _credentials(listen))
+                self.port = self._server.add_secure_port(address, _credentials(listen))
             if listen.unix_socket is not None:
-                self.server.add_insecure_port(f"unix:{listen.unix_socket}")
+                self._server.add_insecure_port(f"unix:{listen.unix_socket}")
         except RuntimeError as error:
             raise CannotListen(f"gRPC cannot listen on {address} or its Unix socket: {error}; give others") from error
-        await self.server.start()
+        await self._server.start()
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, give those in flight `grace_s`, then end them."""
-        await self.server.stop(grace_s)
+        await self._server.stop(grace_s)
 
+    async def renew_certificates(self) -> None:
+        """They are read at the start alone: this transport can't change them."""
 
-def _refuse_if_taken(host: str, port: int) -> None:
-    """gRPC tells why a port can't be opened only in its own log. Raises: CannotListen with the system's reason."""
-    if not port:
-        return
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise CannotListen(
-            f"gRPC port {_address(host, port)} cannot be opened: {error.strerror or error}; give a free --port"
-        ) from error
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    @property
+    def connections(self) -> int:
+        """Not known of this transport."""
+        return 0
 
 
 def _credentials(listen: Listen) -> grpc.ServerCredentials:
-    if listen.certificate is None:
+    if listen.tls is None:
         raise AssertionError("asked for only with a certificate")
-    chain, key = listen.certificate
+    tls = listen.tls
+    authorities = None if tls.client_ca is None else tls.client_ca.read_bytes()
     return grpc.ssl_server_credentials(
-        [(key, chain)], root_certificates=listen.client_ca, require_client_auth=listen.client_ca is not None
+        [(tls.key.read_bytes(), tls.certificate.read_bytes())],
+        root_certificates=authorities,
+        require_client_auth=authorities is not None,
     )
 
 
@@ -187,4 +157,4 @@ def _trailers(failure: Failure, headers: Headers) -> Headers:
     """Trailers-only: the routing headers go where the error goes, after what the replica itself had to say."""
     if not isinstance(failure, UpstreamFailed):
         return headers
-    return (*((key, value) for key, value in failure.trailers if key not in _OWN_TRAILERS), *headers)
+    return (*failure.trailers, *headers)

@@ -1,30 +1,107 @@
-"""grpc.health.v1, under the service names TensorFlow Serving uses and under the full ones."""
+"""grpc.health.v1, under the service names TensorFlow Serving uses and under the full ones, on either transport."""
 
 from __future__ import annotations
 
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health
+from typing import Protocol
 
+from google.protobuf.message import DecodeError
+from grpc_health.v1 import health_pb2
+
+from gateway.http2.responses import OK_TRAILERS, head_block, tail_block
+from gateway.http2.shell.server import ServerLink
+from gateway.http2.stream import Stream
 from gateway.server.methods import MODEL_SERVICE, PREDICTION_SERVICE
+from gateway.server.status import Code
+from gateway.server.streams import StreamCall
 
 # TensorFlow Serving leaves out the package; clients that know the protocol don't.
 NAMES = ("", "PredictionService", "ModelService", PREDICTION_SERVICE, MODEL_SERVICE)
 
+_Status = health_pb2.HealthCheckResponse
+_UNREADABLE = "the message is no HealthCheckRequest"
 
-class Health:
-    """NOT_SERVING until `set(True)`; Watch streams every change."""
 
-    def __init__(self, server: grpc.aio.Server) -> None:
-        self._servicer = health.HealthServicer()
-        self.serving: bool | None = None
-        health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+class Health(Protocol):
+    """Of a transport: NOT_SERVING until told otherwise; Watch streams every change."""
 
     async def set(self, serving: bool) -> None:
         """Tell everyone who asks or watches; nothing when it is no news."""
-        if serving is self.serving:
-            return
-        self.serving = serving
-        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in NAMES:
-            await self._servicer.set(name, status)
+
+
+class Http2Health:
+    """Health over our own transport. Who watches is bounded by the streams of connections."""
+
+    def __init__(self) -> None:
+        self.serving: bool | None = None
+        self._watching: set[_Watch] = set()
+
+    async def set(self, serving: bool) -> None:
+        """See Health."""
+        if serving is not self.serving:
+            self.serving = serving
+            for watch in tuple(self._watching):
+                watch.tell()
+
+    def check(self, link: ServerLink, stream: Stream, message: bytes) -> None:
+        """Answer a Check; NOT_FOUND for a service that isn't ours."""
+        name = _service_of(message)
+        if name is None:
+            link.respond_without(stream, tail_block(Code.INTERNAL, _UNREADABLE, (), alone=True))
+        elif name not in NAMES:
+            link.respond_without(stream, tail_block(Code.NOT_FOUND, "", (), alone=True))
+        else:
+            link.respond(stream, head_block(()), self.status(name), OK_TRAILERS)
+
+    def watch(self, link: ServerLink, stream: Stream) -> StreamCall:
+        """A Watch began."""
+        return _Watch(self, link, stream)
+
+    def status(self, service: str) -> bytes:
+        """The response for a service."""
+        if service not in NAMES:
+            return bytes(_Status(status=_Status.SERVICE_UNKNOWN).SerializeToString())
+        status = _Status.SERVING if self.serving else _Status.NOT_SERVING
+        return bytes(_Status(status=status).SerializeToString())
+
+    def joins(self, watch: _Watch) -> None:
+        """From now on it is told of changes."""
+        self._watching.add(watch)
+
+    def leaves(self, watch: _Watch) -> None:
+        """No more."""
+        self._watching.discard(watch)
+
+
+class _Watch(StreamCall):
+    """One client that watches one service."""
+
+    def __init__(self, health: Http2Health, link: ServerLink, stream: Stream) -> None:
+        super().__init__(link, stream)
+        self._health = health
+        self._service: str | None = None
+
+    def message(self, message: bytes) -> None:
+        if self._service is None:
+            self._service = _service_of(message)
+            if self._service is None:
+                self.finish(Code.INTERNAL, _UNREADABLE)
+                return
+            self._health.joins(self)
+            self.tell()
+
+    def half_closed(self) -> None:
+        """It goes on watching."""
+
+    def gone(self) -> None:
+        self._health.leaves(self)
+
+    def tell(self) -> None:
+        """Send the status as it is now."""
+        self.push(self._health.status(self._service or ""))
+
+
+def _service_of(message: bytes) -> str | None:
+    try:
+        return str(health_pb2.HealthCheckRequest.FromString(message).service)
+    except DecodeError:
+        return None

@@ -15,7 +15,15 @@ from gateway.telemetry.counters import CounterFamily, Counters, HistogramFamily,
 # Label values, in the order of the metric's labels, and the value.
 Samples = Iterable[tuple[Labels, float]]
 
-GAUGES = (names.IN_FLIGHT, names.REPLICA_UP, names.VERSION_AVAILABLE, names.ROLLOUT_PERCENT, names.BUILD_INFO)
+GAUGES = (
+    names.IN_FLIGHT,
+    names.REPLICA_UP,
+    names.VERSION_AVAILABLE,
+    names.ROLLOUT_PERCENT,
+    names.CONNECTIONS,
+    names.BUFFERED_BYTES,
+    names.BUILD_INFO,
+)
 
 
 class GatewayCollector(Collector):

@@ -16,6 +16,8 @@ from gateway.telemetry.names import Metric
 MAX_SERIES: Final = 10_000  # for each family
 
 Labels = tuple[str, ...]
+# Model, method, arm, version, code and outcome of a call that ended; so many places are remembered.
+EndedAs = tuple[str, str, str, int | None, str, str | None]
 
 
 class Histogram:
@@ -49,9 +51,15 @@ class CounterFamily:
         if labels in series:
             series[labels] += count
         else:
-            if len(series) >= self.max_series:
+            series[self.place(labels)] += count
+
+    def place(self, labels: Labels) -> Labels:
+        """The label values under which these are counted: their own, or "(other)" where there are too many."""
+        if labels not in self.series:
+            if len(self.series) >= self.max_series:
                 labels = (names.OVERFLOW,) * len(labels)
-            series[labels] = series.get(labels, 0) + count
+            self.series.setdefault(labels, 0)
+        return labels
 
 
 class HistogramFamily:
@@ -66,18 +74,25 @@ class HistogramFamily:
 
     def observe(self, labels: Labels, value: float) -> None:
         """Count a value, in the unit of the metric's name."""
-        histogram = self.series.get(labels)
-        if histogram is None:
-            if len(self.series) >= self.max_series:
-                labels = (names.OVERFLOW,) * len(labels)
-            histogram = self.series.setdefault(labels, Histogram(self.metric.buckets))
+        histogram = self.series.get(labels) or self.place(labels)
         histogram.observe(value)
+
+    def place(self, labels: Labels) -> Histogram:
+        """The histogram of these label values, or that of "(other)" where there are too many."""
+        if labels not in self.series and len(self.series) >= self.max_series:
+            labels = (names.OVERFLOW,) * len(labels)
+        return self.series.setdefault(labels, Histogram(self.metric.buckets))
+
+
+# Labels in `requests` and, if it is judged, in `judged_calls`; its histogram in `request_seconds`.
+Places = tuple[Labels, Labels | None, Histogram]
 
 
 class Counters:
     """All that the gateway counts in one process."""
 
     __slots__ = (
+        "_places",
         "batch_members",
         "batch_rows",
         "config_reloads",
@@ -88,6 +103,7 @@ class Counters:
         "shed",
         "shield_refused",
         "suspects",
+        "transport_refused",
         "unjoined",
     )
 
@@ -102,12 +118,44 @@ class Counters:
         self.shed = CounterFamily(names.SHED)
         self.shield_refused = CounterFamily(names.SHIELD_REFUSED)
         self.suspects = CounterFamily(names.SUSPECTS)
+        self.transport_refused = CounterFamily(names.TRANSPORT_REFUSED)
         self.config_reloads = CounterFamily(names.CONFIG_RELOADS)
+        self._places: dict[EndedAs, Places] = {}
 
-    def request_ended(self, model: str, method: str, arm: str, version: int | None, code: str, elapsed_us: int) -> None:
-        """A client's call ended; `code` is the gRPC name ("OK"), `version` None when none was reached."""
-        self.requests.add((model, method, arm, "" if version is None else str(version), code))
-        self.request_seconds.observe((model, method), elapsed_us / 1e6)
+    def request_ended(
+        self,
+        model: str,
+        method: str,
+        arm: str,
+        version: int | None,
+        code: str,
+        elapsed_us: int,
+        outcome: str | None = None,
+    ) -> None:
+        """A client's call ended; `code` is the gRPC name ("OK"), `version` None when none was reached.
+
+        `outcome`: how it is judged, None if it tells nothing about the version.
+        """
+        key = (model, method, arm, version, code, outcome)
+        labels, judged, seconds = self._places.get(key) or self._find_places(key)
+        self.requests.series[labels] += 1
+        if judged is not None:
+            self.judged_calls.series[judged] += 1
+        seconds.observe(elapsed_us / 1e6)
+
+    def _find_places(self, key: EndedAs) -> Places:
+        """Where calls that end so are counted, for the next one too."""
+        model, method, arm, version, code, outcome = key
+        shown = "" if version is None else str(version)
+        places = (
+            self.requests.place((model, method, arm, shown, code)),
+            None if outcome is None else self.judged_calls.place((model, arm, shown, outcome)),
+            self.request_seconds.place((model, method)),
+        )
+        if len(self._places) >= MAX_SERIES:
+            self._places.clear()
+        self._places[key] = places
+        return places
 
     def families(self) -> tuple[CounterFamily, ...]:
         """Every counter; histograms are `histograms`."""
@@ -120,6 +168,7 @@ class Counters:
             self.shed,
             self.shield_refused,
             self.suspects,
+            self.transport_refused,
             self.config_reloads,
         )
 

@@ -106,6 +106,16 @@ ROLLOUT_PERCENT: Final = Metric(
     Kind.GAUGE,
     ("model",),
 )
+TRANSPORT_REFUSED: Final = Metric(
+    "tidegate_transport_refused_total",
+    "What the gateway's own transport turned away, by the side it came from and the bound or rule it broke.",
+    Kind.COUNTER,
+    ("side", "bound"),
+)
+CONNECTIONS: Final = Metric("tidegate_connections", "Clients connected now (transport http2).", Kind.GAUGE, ())
+BUFFERED_BYTES: Final = Metric(
+    "tidegate_buffered_bytes", "Bytes of messages that the transport holds now.", Kind.GAUGE, ()
+)
 CONFIG_RELOADS: Final = Metric(
     "tidegate_config_reloads_total",
     "Configuration reloads, by outcome: applied or refused.",
@@ -113,7 +123,10 @@ CONFIG_RELOADS: Final = Metric(
     ("outcome",),
 )
 BUILD_INFO: Final = Metric(
-    "tidegate_build_info", "Always 1; the label is the gateway's version.", Kind.GAUGE, ("version",)
+    "tidegate_build_info",
+    "Always 1; the labels are the gateway's version and its build: compiled or interpreted.",
+    Kind.GAUGE,
+    ("version", "build"),
 )
 
 ALL: Final = (
@@ -131,6 +144,9 @@ ALL: Final = (
     REPLICA_UP,
     VERSION_AVAILABLE,
     ROLLOUT_PERCENT,
+    TRANSPORT_REFUSED,
+    CONNECTIONS,
+    BUFFERED_BYTES,
     CONFIG_RELOADS,
     BUILD_INFO,
 )

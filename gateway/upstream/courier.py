@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from gateway.call import NEVER_US, Deadline, Headers, monotonic_us
+from gateway.call import NEVER_US, Deadline, Headers, Message, monotonic_us
 from gateway.errors import DeadlineExceeded, Failure, Fate, Shed, SuspectRefused, UpstreamFailed
 from gateway.limits.suspects import SuspectRules, Verdict
 from gateway.telemetry.counters import Counters
-from gateway.upstream.pool import Upstream, Waiter
+from gateway.upstream.pool import Upstream
 from gateway.upstream.replica import Replica
 
 UNAVAILABLE = 14
@@ -24,12 +24,16 @@ Delivered = Callable[[bytes | None, Failure | None, Replica | None], None]
 
 
 class Errand:
-    """One message on its way. `fingerprint` is computed only when a replica died; None: never retried after a death."""
+    """One message on its way; it waits for its slot itself (gateway.upstream.pool.Waiter).
+
+    `fingerprint` is computed only when a replica died; None: never retried after a death.
+    """
 
     __slots__ = (
-        "attempts", "cancel_sent", "deadline", "deaths", "delivered", "died", "fingerprint", "message",
-        "metadata", "model", "path", "replica", "upstream", "version", "waiter",
+        "alive", "alone", "attempts", "avoid", "cancel_sent", "courier", "deadline", "deaths", "delivered", "died",
+        "fingerprint", "message", "metadata", "model", "number", "path", "replica", "upstream", "version",
     )  # fmt: skip
+    courier: Courier  # who carries it, from then on
 
     def __init__(
         self,
@@ -37,7 +41,7 @@ class Errand:
         model: str,
         version: int | None,
         path: str,
-        message: bytes,
+        message: Message,
         metadata: Headers,
         deadline: Deadline,
         fingerprint: Callable[[], Hashable] | None,
@@ -55,9 +59,50 @@ class Errand:
         self.attempts = 0
         self.deaths = 0
         self.died: Replica | None = None  # the last one
-        self.replica: Replica | None = None
-        self.waiter: Waiter | None = None
+        self.avoid: Replica | None = None
+        self.alone = False
+        self.number = 0
+        self.alive = True
+        self.replica: Replica | None = None  # where it has a slot
         self.cancel_sent: Callable[[], None] | None = None
+
+    def place(self, replica: Replica) -> None:
+        """It has a slot: send it, unless its caller's time is up."""
+        self.replica = replica
+        left_s = self.deadline.remaining_s(monotonic_us())
+        if left_s == 0:
+            self.release()
+            self.delivered(None, DeadlineExceeded("Deadline Exceeded"), None)
+            return
+        self.attempts += 1
+        self.cancel_sent = replica.connection.send(self.path, self.message, left_s, self.metadata, self.done)
+
+    def refuse(self, failure: Failure) -> None:
+        """It gets no slot."""
+        if isinstance(failure, Shed):
+            self.courier.counters.shed.add(("replica_queue",))
+        self.delivered(None, failure, None)
+
+    def done(self, reply: bytes | None, failure: Failure | None) -> None:
+        """The connection says how it ended."""
+        self.cancel_sent = None
+        replica = self.replica
+        if failure is not None:
+            self.courier.failed(self, replica, failure)
+            return
+        if replica is not None:
+            self.replica = None
+            self.upstream.release(replica, self.alone)
+        if self.deaths:
+            self.courier.counters.suspects.add(("answered",))
+        self.delivered(reply, None, replica)
+
+    def release(self) -> None:
+        """Give its slot back, if it has one."""
+        replica = self.replica
+        if replica is not None:
+            self.replica = None
+            self.upstream.release(replica, self.alone)
 
 
 class Courier:
@@ -69,68 +114,32 @@ class Courier:
 
     def carry(self, errand: Errand) -> None:
         """Send the errand's message; `errand.delivered` is called once, later or at once."""
-        errand.upstream.budget.on_call()
-        self._place(errand, errand.died, alone=errand.deaths > 0)
+        errand.courier = self
+        upstream = errand.upstream
+        upstream.budget.on_call()
+        errand.avoid, errand.alone = errand.died, errand.deaths > 0
+        upstream.acquire(errand)
 
     def carry_suspect(self, errand: Errand, died: Replica | None) -> None:
         """The message was in flight, in a join, on `died`: carry it on singly if the rules allow it."""
+        errand.courier = self
         errand.deaths += 1
         self._after_death(errand, died, UpstreamFailed(UNAVAILABLE, "the replica's connection was lost", Fate.LOST))
 
     def cancel(self, errand: Errand) -> None:
         """The caller left: the errand leaves its queue or its replica; `delivered` is not called any more."""
-        if errand.waiter is not None:
-            errand.waiter.alive = False
+        errand.alive = False
         if errand.cancel_sent is not None:
             cancel, errand.cancel_sent = errand.cancel_sent, None
             cancel()
-            self._release(errand)
+            errand.release()
 
-    def _place(self, errand: Errand, avoid: Replica | None, alone: bool) -> None:
-        def place(replica: Replica) -> None:
-            self._send(errand, replica)
-
-        def refuse(failure: Failure) -> None:
-            errand.waiter = None
-            if isinstance(failure, Shed):
-                self.counters.shed.add(("replica_queue",))
-            errand.delivered(None, failure, None)
-
-        errand.waiter = Waiter(errand.model, errand.version, place, refuse, avoid, alone)
-        errand.upstream.acquire(errand.waiter)
-
-    def _send(self, errand: Errand, replica: Replica) -> None:
-        now_us = monotonic_us()
-        errand.replica = replica
-        if errand.deadline.passed(now_us):
-            self._release(errand)
-            errand.delivered(None, DeadlineExceeded("Deadline Exceeded"), None)
-            return
-        errand.attempts += 1
-
-        def done(reply: bytes | None, failure: Failure | None) -> None:
-            errand.cancel_sent = None
-            if isinstance(failure, UpstreamFailed) and failure.fate is not Fate.ANSWERED and replica.up:
-                replica.lost()  # before its slot is given away: nobody else is to be sent there
-            self._release(errand)
-            if failure is None:
-                if errand.deaths:
-                    self.counters.suspects.add(("answered",))
-                errand.delivered(reply, None, replica)
-            else:
-                self._failed(errand, replica, failure)
-
-        errand.cancel_sent = replica.connection.send(
-            errand.path, errand.message, errand.deadline.remaining_s(now_us), errand.metadata, done
-        )
-
-    def _release(self, errand: Errand) -> None:
-        replica, waiter = errand.replica, errand.waiter
-        if replica is not None and waiter is not None:
-            errand.replica = errand.waiter = None
-            errand.upstream.release(replica, waiter.alone)
-
-    def _failed(self, errand: Errand, replica: Replica, failure: Failure) -> None:
+    def failed(self, errand: Errand, replica: Replica | None, failure: Failure) -> None:
+        """What became of the message on `replica`: it goes elsewhere, or the caller is told."""
+        lost = isinstance(failure, UpstreamFailed) and failure.fate is not Fate.ANSWERED
+        if lost and replica is not None and replica.up:
+            replica.lost()  # before its slot is given away: nobody else is to be sent there
+        errand.release()
         if not isinstance(failure, UpstreamFailed):
             errand.delivered(None, failure, replica)
             return
@@ -140,9 +149,13 @@ class Courier:
             self._after_death(errand, replica, failure)
         elif _may_go_elsewhere(failure) and self._may_retry(errand):
             self.counters.retries.add((errand.upstream.name, failure.fate.value))
-            self._place(errand, replica, alone=errand.deaths > 0)
+            self._place_again(errand, replica)
         else:
             errand.delivered(None, failure, replica)
+
+    def _place_again(self, errand: Errand, avoid: Replica | None) -> None:
+        errand.avoid, errand.alone = avoid, errand.deaths > 0
+        errand.upstream.acquire(errand)
 
     def _may_retry(self, errand: Errand) -> bool:
         now_us = monotonic_us()
@@ -161,7 +174,7 @@ class Courier:
         verdict = self.rules.judge(errand.fingerprint(), errand.deaths, now_us)
         if verdict is Verdict.RETRY_ALONE:
             self.counters.suspects.add(("retried",))
-            self._place(errand, died, alone=True)
+            self._place_again(errand, died)
             return
         self.counters.suspects.add(("blocked" if verdict is Verdict.REFUSE_AND_BLOCK else "refused",))
         errand.delivered(

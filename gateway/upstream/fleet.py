@@ -10,7 +10,7 @@ import structlog
 
 from gateway.call import monotonic_us
 from gateway.upstream.catalog import Catalog
-from gateway.upstream.connection import GrpcioConnection
+from gateway.upstream.connect import Connect
 from gateway.upstream.discover import Discovery
 from gateway.upstream.member import Member
 from gateway.upstream.policy import UpstreamPolicy
@@ -39,12 +39,14 @@ class Fleet:
         self,
         changed: Changed,
         chance: random.Random,
+        connect: Connect,
         resolve: Resolve = resolve,
         searched: Changed | None = None,
     ) -> None:
         self.catalog = Catalog()
         self._changed = changed
         self._chance = chance
+        self._connect = connect
         self._resolver = resolve
         self._members: dict[str, Member] = {}
         self._discovery = Discovery(self._members, searched or changed)
@@ -150,8 +152,7 @@ class Fleet:
         return {endpoint.address: endpoint for spec in member.addresses for endpoint in member.resolved.get(spec, [])}
 
     def _take_in(self, member: Member, endpoint: Endpoint) -> ReplicaWatch:
-        connection = GrpcioConnection(endpoint.target, endpoint.authority, member.upstream.policy)
-        replica = Replica(endpoint.address, connection)
+        replica = Replica(endpoint.address, self._connect(endpoint, member.upstream.policy))
         watch = ReplicaWatch(member.upstream, replica, member.models, self.catalog, self._changed)
         task = asyncio.create_task(watch.run(), name=f"watch {endpoint.address}")
         member.watches[endpoint.address] = (watch, task)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 
 from gateway.limits.retry_budget import RetryPolicy
 from gateway.limits.suspects import SuspectPolicy
+
+
+class Transport(enum.StrEnum):
+    """The gRPC implementation that speaks to replicas."""
+
+    HTTP2 = "http2"  # our own
+    GRPCIO = "grpcio"
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,8 @@ class UpstreamPolicy:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     suspects: SuspectPolicy = field(default_factory=SuspectPolicy)
     tls: TlsFiles | None = None
+    transport: Transport = Transport.HTTP2
+    connections_per_replica: int = 1
 
     def __post_init__(self) -> None:
         problems = [
@@ -50,6 +60,7 @@ class UpstreamPolicy:
                 "connect_timeout_s",
                 "status_poll_interval_s",
                 "resolve_interval_s",
+                "connections_per_replica",
             )
             if getattr(self, name) <= 0
         ]

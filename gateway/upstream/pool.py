@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable
+from typing import Protocol
 
 from gateway.errors import Failure, NoReplica, Shed
 from gateway.limits.retry_budget import RetryBudget
 from gateway.upstream.policy import UpstreamPolicy
-from gateway.upstream.replica import Replica, less_busy
+from gateway.upstream.replica import Replica, less_busy, two_of
 
 
-class Waiter:
+class Waiter(Protocol):
     """A call that wants a slot on a replica that serves (model, version): `place` runs it there, `refuse` ends it."""
 
-    __slots__ = ("alive", "alone", "avoid", "model", "number", "place", "refuse", "version")
+    model: str
+    version: int | None
+    avoid: Replica | None  # a replica that failed this call before: only if there is no other
+    alone: bool  # a suspect: at most one on a replica at a time, and never where it failed before
+    number: int  # given when it begins to wait: who came first
+    alive: bool  # False: cancelled or expired, skipped when its turn comes
 
-    def __init__(
-        self,
-        model: str,
-        version: int | None,
-        place: Callable[[Replica], None],
-        refuse: Callable[[Failure], None],
-        avoid: Replica | None = None,
-        alone: bool = False,
-    ) -> None:
-        self.model = model
-        self.version = version
-        self.place = place
-        self.refuse = refuse
-        self.avoid = avoid  # a replica that failed this call before: only if there is no other
-        self.alone = alone  # a suspect: at most one on a replica at a time, and never where it failed before
-        self.number = 0  # given when it begins to wait: who came first
-        self.alive = True  # False: cancelled or expired, skipped when its turn comes
+    def place(self, replica: Replica) -> None: ...
+
+    def refuse(self, failure: Failure) -> None: ...
 
 
 # Waiters alike in these can be placed on the same replicas: (alone, model, version, avoid).
@@ -51,6 +42,7 @@ class Upstream:
         self._chance = chance
         self._placing = False
         self._queues: dict[Wants, deque[Waiter]] = {}  # none is empty
+        self._waiting = {False: 0, True: 0}  # how many in all queues: suspects, by `alone`, have a bound of their own
         self._arrived = 0
 
     def acquire(self, waiter: Waiter) -> None:
@@ -67,7 +59,8 @@ class Upstream:
         """A call on the replica ended: its slot goes to whoever waits longest and may run there."""
         replica.in_flight -= 1
         replica.suspects_out -= alone
-        self.place_waiting()
+        if self._queues:
+            self.place_waiting()
 
     def place_waiting(self) -> None:
         """Place who waits longest of those that can be placed; refuse those whom no replica serves any more."""
@@ -75,12 +68,14 @@ class Upstream:
             return
         self._placing = True
         try:
-            while any(self._place_first(wants) for wants in self._by_age()):
+            while any(map(self._place_first, self._by_age())):
                 pass
         finally:
             self._placing = False
 
     def _by_age(self) -> list[Wants]:
+        if len(self._queues) == 1:
+            return [*self._queues]
         return sorted(self._queues, key=lambda wants: self._queues[wants][0].number)
 
     def _place_first(self, wants: Wants) -> bool:
@@ -92,6 +87,7 @@ class Upstream:
             if free is None and exists:
                 return False
         queue.popleft()
+        self._waiting[waiter.alone] -= 1
         if not queue:
             del self._queues[wants]
         if free is not None:
@@ -107,10 +103,30 @@ class Upstream:
     @property
     def queued(self) -> int:
         """Calls that wait for a slot."""
-        return sum(map(len, self._queues.values()))
+        return sum(self._waiting.values())
+
+    def _pick(self, waiter: Waiter) -> Replica | None:
+        """The less busy of two replicas picked at random, if both would do; with None all are to be looked at.
+
+        Either way every pair of those that would do is as likely as any other.
+        """
+        replicas = self.replicas
+        if waiter.alone or waiter.avoid is not None or not replicas:
+            return None
+        first, limit = replicas[0], self.policy.max_in_flight_per_replica
+        if len(replicas) > 1:
+            first, second = two_of(replicas, self._chance)
+            if first.in_flight > second.in_flight:
+                first, second = second, first
+            if second.in_flight >= limit or not second.serves(waiter.model, waiter.version):
+                return None
+        return first if first.in_flight < limit and first.serves(waiter.model, waiter.version) else None
 
     def _find(self, waiter: Waiter) -> tuple[Replica | None, bool]:
         """(a replica with a free slot or None, whether any replica serves it at all)."""
+        picked = self._pick(waiter)
+        if picked is not None:
+            return picked, True
         model, version, avoid = waiter.model, waiter.version, waiter.avoid
         serving = [replica for replica in self.replicas if replica.serves(model, version)]
         if avoid is not None and (waiter.alone or len(serving) > 1):
@@ -128,24 +144,23 @@ class Upstream:
         waiter.place(replica)
 
     def _enqueue(self, waiter: Waiter) -> None:
-        bound = self.policy.max_queued_calls
-        if self._waiting(waiter.alone) >= bound:
+        bound, waiting = self.policy.max_queued_calls, self._waiting
+        if waiting[waiter.alone] >= bound:
             self._drop_the_gone()
-        if self._waiting(waiter.alone) >= bound:
+        if waiting[waiter.alone] >= bound:
             waiter.refuse(Shed(f'{bound} calls already wait for a replica of upstream "{self.name}"'))
             return
         self._arrived += 1
         waiter.number = self._arrived
         wants = (waiter.alone, waiter.model, waiter.version, waiter.avoid)
         self._queues.setdefault(wants, deque()).append(waiter)
-
-    def _waiting(self, alone: bool) -> int:
-        """Suspects and other calls have a bound each."""
-        return sum([len(queue) for wants, queue in self._queues.items() if wants[0] == alone])
+        waiting[waiter.alone] += 1
 
     def _drop_the_gone(self) -> None:
         left = {wants: deque(waiter for waiter in queue if waiter.alive) for wants, queue in self._queues.items()}
         self._queues = {wants: queue for wants, queue in left.items() if queue}
+        for alone in self._waiting:
+            self._waiting[alone] = sum([len(queue) for wants, queue in left.items() if wants[0] == alone])
 
     def _no_replica(self, waiter: Waiter) -> NoReplica:
         if not self.up:

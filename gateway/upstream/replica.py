@@ -77,15 +77,22 @@ class Replica:
 
     def serves(self, model: str, version: int | None) -> bool:
         """Whether a call for the version may go here; None asks only that the replica is up."""
-        return self.up and self.in_use and (version is None or version in self.available(model))
+        return self.up and self.in_use and (version is None or version in self._available.get(model, NO_VERSIONS))
 
 
 def less_busy(candidates: list[Replica], chance: random.Random) -> Replica:
     """The one with fewer calls in flight of two picked at random (Mitzenmacher, The Power of Two Choices, 2001)."""
     if len(candidates) == 1:
         return candidates[0]
-    first, second = chance.sample(candidates, 2)
+    first, second = two_of(candidates, chance)
     return first if first.in_flight <= second.in_flight else second
+
+
+def two_of(candidates: list[Replica], chance: random.Random) -> tuple[Replica, Replica]:
+    """Two different ones of two or more, every ordered pair as likely as any other."""
+    others = len(candidates) - 1
+    first, second = divmod(int(chance.random() * (others * (others + 1))), others)
+    return candidates[first], candidates[second + (second >= first)]
 
 
 def highest_common(replicas: Iterable[Replica], model: str, current: int | None) -> int | None:

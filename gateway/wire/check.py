@@ -12,49 +12,42 @@ from math import prod
 
 from gateway.errors import InvalidRequest, UnknownSignature
 from gateway.wire.dtype import dtype_name, element_bytes
-from gateway.wire.signature import Signature, TensorSpec
-from gateway.wire.tensor import Head, read_heads
-from protos.stubs.tidegate.wire.v1 import predict_pb2, tensor_pb2
+from gateway.wire.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
+from gateway.wire.spec import SpecView
+from gateway.wire.tensor import Head
+from protos.stubs.tidegate.wire.v1 import tensor_pb2
 
 _MAX_RANK = 254  # TensorFlow's
 
 
-def check_inputs(
-    request: predict_pb2.PredictRequest, signature: Signature | None, signature_name: str, max_tensor_bytes: int
-) -> tuple[Head, ...]:
-    """Refuse what would fail or hurt the model; else the inputs' heads, sorted by alias, for what comes next.
+def check_inputs(view: SpecView, signature: Signature | None, max_tensor_bytes: int) -> None:
+    """Refuse a Predict that would fail or hurt the model.
 
-    `signature` is None if the version has none called `signature_name`; `max_tensor_bytes` bounds each input expanded.
+    `signature` is None if the version has none of the name asked for; `max_tensor_bytes` bounds each input expanded.
     Raises: UnknownSignature; InvalidRequest, in TensorFlow Serving's words for names and unparsable shapes, in ours
     (all problems at once) for dtype, rank, dimensions and size, where it has none.
     """
+    name = view.signature_name or DEFAULT_SIGNATURE
     if signature is None:
-        raise UnknownSignature(signature_name)
-    heads = read_heads(request)
-    _judge_heads(signature, signature_name, heads, max_tensor_bytes)
-    if any(head[1] == tensor_pb2.DT_STRING for head in heads):
-        _check_sizes(request, heads, max_tensor_bytes, f' of signature "{signature_name}"')
-    return heads
+        raise UnknownSignature(name)
+    _judge_heads(signature, name, view.heads, max_tensor_bytes)
+    if view.has_strings:
+        check_sizes(view, max_tensor_bytes, f' of signature "{name}"')
 
 
-def check_sizes(request: predict_pb2.PredictRequest, heads: tuple[Head, ...], max_tensor_bytes: int) -> None:
+def check_sizes(view: SpecView, max_tensor_bytes: int, where: str = "") -> None:
     """All that can be checked where no signature is known, and all that is where checking against it is turned off.
 
     Raises: InvalidRequest for inputs that expand to more than `max_tensor_bytes`, all at once, and in TensorFlow
     Serving's words for shapes that it can't parse.
     """
-    _check_sizes(request, heads, max_tensor_bytes)
-
-
-def _check_sizes(
-    request: predict_pb2.PredictRequest, heads: tuple[Head, ...], max_tensor_bytes: int, where: str = ""
-) -> None:
     problems = []
-    for alias, dtype, shape in heads:
+    for alias, dtype, shape in view.heads:
         count = _element_count(alias, shape)
         size = count * element_bytes(dtype)
         if dtype == tensor_pb2.DT_STRING:
-            size = _string_bytes(request.inputs[alias], count)
+            assert view.request is not None, "a view that has strings is never shared"
+            size = _string_bytes(view.request.inputs[alias], count)
         if size > max_tensor_bytes:
             problems.append(f'input "{alias}"{where}: {_too_large(shape, size, max_tensor_bytes)}')
     if problems:
@@ -79,9 +72,9 @@ def _judge_heads(signature: Signature, signature_name: str, heads: tuple[Head, .
         raise InvalidRequest("; ".join(problems))
 
 
-def fingerprint(model: str, signature_name: str, heads: tuple[Head, ...]) -> tuple[str, str, tuple[Head, ...]]:
-    """What calls that look alike have in common: model, signature, and each input's alias, dtype and shape."""
-    return (model, signature_name, heads)
+def fingerprint(view: SpecView) -> tuple[str, str, tuple[Head, ...]]:
+    """What Predicts that look alike have in common: model, signature, and each input's alias, dtype and shape."""
+    return (view.name, view.signature_name or DEFAULT_SIGNATURE, view.heads)
 
 
 def _check_names(signature: Signature, sent: Set[str]) -> None:

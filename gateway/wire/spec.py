@@ -7,33 +7,44 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
+from gateway.call import Message
 from gateway.errors import InvalidRequest, MalformedRequest
 from gateway.wire.encode import delimited, varint
-from protos.stubs.tidegate.wire.v1 import inference_pb2, management_pb2, model_pb2, predict_pb2
+from gateway.wire.tensor import Head, read_heads
+from protos.stubs.tidegate.wire.v1 import inference_pb2, management_pb2, model_pb2, predict_pb2, tensor_pb2
 
+LARGE_BYTES: Final = 64 * 1024  # from here on a copy costs more than a second piece
 # These requests have their ModelSpec as field 1. A message type that knows no other field reads it without building
 # the examples behind it.
 _SPEC_FIRST: Final = frozenset({"Classify", "Regress", "GetModelMetadata", "GetModelStatus"})
 
 
 class SpecView:
-    """What routing needs of a request. `version` 0 means version 0, None unset; `client_id` is empty when unset.
+    """What the gateway goes by. `version` 0 means version 0, None unset; `client_id` is empty when unset.
 
-    `request` is the parsed PredictRequest for Predict and None otherwise.
+    `heads` are a Predict's inputs, sorted by alias. `request` is the parsed Predict as long as this view is of one
+    call's alone: calls of one form share theirs (gateway.wire.forms). None for other methods.
     """
 
-    __slots__ = ("client_id", "label", "message", "method", "name", "request", "signature_name", "version")
+    __slots__ = (
+        "client_id", "has_strings", "heads", "label", "name", "passed", "request", "signature_name", "version",
+        "vouch_after_us",
+    )  # fmt: skip
 
-    def __init__(self, method: str, message: bytes, spec: model_pb2.ModelSpec) -> None:
-        self.method = method
-        self.message = message
-        self.request: predict_pb2.PredictRequest | None = None
+    def __init__(self, spec: model_pb2.ModelSpec, request: predict_pb2.PredictRequest | None = None) -> None:
         self.name = spec.name
         choice = spec.WhichOneof("version_choice")
         self.version: int | None = spec.version.value if choice == "version" else None
         self.label: str | None = spec.version_label if choice == "version_label" else None
         self.signature_name = spec.signature_name
-        self.client_id = b""
+        self.request = request
+        self.client_id = b"" if request is None else request.client_id
+        self.heads: tuple[Head, ...] = () if request is None else read_heads(request)
+        self.has_strings = any(head[1] == tensor_pb2.DT_STRING for head in self.heads)  # whose sizes differ by value
+        # What holds for every call of the form: under which policy its heads fit a signature, and until when (us,
+        # monotonic) the last answer to such a call vouches for the next.
+        self.passed: dict[object, object] = {}
+        self.vouch_after_us = 0
 
 
 def peek(method: str, message: bytes) -> SpecView:
@@ -43,11 +54,12 @@ def peek(method: str, message: bytes) -> SpecView:
     """
     try:
         if method == "Predict":
-            view = _peek_predict(message)
+            request = predict_pb2.PredictRequest.FromString(message)
+            view = SpecView(_present(request), request)
         elif method == "MultiInference":
-            view = SpecView(method, message, _first_task(_parse_tasks(message)))
+            view = SpecView(_first_task(_parse_tasks(message)))
         elif method in _SPEC_FIRST:
-            view = SpecView(method, message, _present(management_pb2.GetModelStatusRequest.FromString(message)))
+            view = SpecView(_present(management_pb2.GetModelStatusRequest.FromString(message)))
         else:
             raise ValueError(f"method {method!r} has no ModelSpec")
     except DecodeError as error:
@@ -70,12 +82,12 @@ def pin_version(method: str, message: bytes, version: int) -> bytes:
     return request.SerializeToString()
 
 
-def _peek_predict(message: bytes) -> SpecView:
-    request = predict_pb2.PredictRequest.FromString(message)
-    view = SpecView("Predict", message, _present(request))
-    view.request = request
-    view.client_id = request.client_id
-    return view
+def pinned(method: str, message: bytes, version: int) -> Message:
+    """What `pin_version` makes, but of a large message in two pieces, as putting them together would copy it."""
+    if method == "MultiInference":
+        return pin_version(method, message, version)
+    suffix = _version_suffix(version)
+    return message + suffix if len(message) < LARGE_BYTES else (message, suffix)
 
 
 def _present(request: predict_pb2.PredictRequest | management_pb2.GetModelStatusRequest) -> model_pb2.ModelSpec:

@@ -9,7 +9,7 @@ import pytest
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, FileDescriptor
 
-from gateway.server.reflection import true_pool
+from gateway.server.true_pool import true_pool
 from protos.stubs.tidegate.wire.v1 import (
     example_pb2,
     inference_pb2,

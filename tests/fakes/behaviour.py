@@ -46,6 +46,7 @@ class Received:
     timeout_s: float | None
     order: int
     cancelled: bool = False
+    entries: tuple[tuple[str, str | bytes], ...] = ()  # the metadata with repeated keys
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import time
@@ -14,19 +15,23 @@ from typing import Any
 import aiohttp
 import grpc
 
+from gateway.upstream.policy import Transport
 from protos.stubs.tidegate.wire.v1 import predict_pb2
 from tests.fakes.tensors import PREDICT, floats_of
 from tests.fakes.waiting import DEADLINE_S, until
 
 ROOT = Path(__file__).parents[2]
+# Where the gateway's sources lie; elsewhere for its compiled build (`make compiled`).
+GATEWAY_DIR = Path(os.environ.get("TIDEGATE_GATEWAY_DIR", ROOT))
 
 
 class GatewayProcess:
-    """`start`, call it, then `stop`. Its files are in `folder`, which must be fresh."""
+    """`start`, call it, then `stop`. Its files are in `folder`, which must be fresh; `gateway_dir` has its code."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, gateway_dir: Path = GATEWAY_DIR) -> None:
         self.folder = folder
         self.arguments = arguments
+        self._gateway_dir = gateway_dir
         self.state_dir = folder / "state"
         self.port = self.http_port = 0
         self._log = folder / "gateway.log"
@@ -52,7 +57,7 @@ class GatewayProcess:
                 str(self.state_dir),
                 "--exit-with-parent",
                 *self.arguments,
-                cwd=ROOT,
+                cwd=self._gateway_dir,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -163,10 +168,20 @@ async def refusal(call: Any) -> tuple[grpc.StatusCode, str]:
     raise AssertionError(f"wanted an error, got {answer!r}")
 
 
-def write_config(path: Path, replicas: Sequence[str], text: str = "") -> None:
-    """A gateway.yaml before these replicas on free ports; `text` is the rest of the file. Replaced whole."""
+def write_config(
+    path: Path,
+    replicas: Sequence[str],
+    text: str = "default_upstream: pool\n",
+    transport: Transport = Transport.HTTP2,
+    server: str = "",
+) -> None:
+    """A gateway.yaml before these replicas on free ports, one transport on both sides. Replaced whole.
+
+    `text` is the rest of the file, from within `upstreams` on; `server` more keys of that section.
+    """
     listed = ", ".join(f'"{address}"' for address in replicas)
-    head = f"server: {{port: 0}}\nhttp: {{port: 0}}\nupstreams:\n  pool:\n    replicas: [{listed}]\n"
+    pool = f"  pool:\n    replicas: [{listed}]\n    transport: {transport}\n"
+    head = f"server: {{port: 0, transport: {transport}{server}}}\nhttp: {{port: 0}}\nupstreams:\n{pool}"
     draft = path.with_suffix(".tmp")
     draft.write_text(head + text, encoding="utf-8")
     draft.replace(path)

@@ -22,6 +22,11 @@ from tests.fakes.tensors import CLASSIFY, METADATA, PREDICT, RELOAD, STATUS, flo
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 _ORDER = count()
+_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+)
 EXIT_KILLED = 134  # what a shell says of an abort()
 
 
@@ -41,7 +46,7 @@ class FakeReplica:
 
     async def start(self, address: str = "127.0.0.1:0", credentials: grpc.ServerCredentials | None = None) -> str:
         """Listen, with TLS if given credentials; the address with the bound port. Raises: RuntimeError: busy port."""
-        self._server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+        self._server = grpc.aio.server(options=_OPTIONS)
         self._server.add_generic_rpc_handlers((_Methods(self),))
         if credentials is None:
             port = self._server.add_insecure_port(address)
@@ -76,8 +81,8 @@ class FakeReplica:
 
     async def handle(self, method: str, message: bytes, context: Context) -> bytes:
         """Answer one call, or let its fault happen."""
-        metadata = {str(key): value for key, value in context.invocation_metadata() or ()}
-        entry = Received(method, message, metadata, context.time_remaining(), next(_ORDER))
+        entries = tuple((str(key), value) for key, value in context.invocation_metadata() or ())
+        entry = Received(method, message, dict(entries), context.time_remaining(), next(_ORDER), entries=entries)
         self.received.append(entry)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)

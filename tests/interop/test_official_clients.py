@@ -14,12 +14,13 @@ import pytest
 from tests.fakes.behaviour import AVAILABLE, LOADING, FakeModel, FakeServing
 from tests.fakes.gateway_process import GatewayProcess
 from tests.fakes.replica import FakeReplica
+from tests.interop.house import gateway
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(transport: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A gateway before two fake replicas whose loop runs in a thread: these clients block."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever)
@@ -30,20 +31,19 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     async def start(folder: Path) -> tuple[GatewayProcess, list[FakeReplica]]:
         replicas = [FakeReplica(FakeServing({"digits": FakeModel({1: AVAILABLE, 2: LOADING})})) for _ in range(2)]
-        upstream = ",".join([await replica.start() for replica in replicas])
-        gateway = GatewayProcess(folder, "--upstream", upstream, "--port", "0", "--http-port", "0")
-        await gateway.start()
-        return gateway, replicas
+        started = gateway(folder, transport, [await replica.start() for replica in replicas])
+        await started.start()
+        return started, replicas
 
-    async def stop(gateway: GatewayProcess, replicas: list[FakeReplica]) -> None:
-        await gateway.stop()
+    async def stop(started: GatewayProcess, replicas: list[FakeReplica]) -> None:
+        await started.stop()
         for replica in replicas:
             await replica.stop()
 
     try:
-        gateway, replicas = wait(start(tmp_path_factory.mktemp("interop")))
-        yield f"127.0.0.1:{gateway.port}"
-        wait(stop(gateway, replicas))
+        started, replicas = wait(start(tmp_path_factory.mktemp("interop")))
+        yield f"127.0.0.1:{started.port}"
+        wait(stop(started, replicas))
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

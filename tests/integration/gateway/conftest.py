@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from gateway.upstream.policy import Transport
 from tests.fakes.behaviour import FakeServing
-from tests.fakes.gateway_process import GatewayProcess
+from tests.fakes.gateway_process import GatewayProcess, write_config
 from tests.fakes.replica import FakeReplica
+from tests.fakes.transports import BOTH
 
 StartReplica = Callable[..., Awaitable[FakeReplica]]
 StartGateway = Callable[..., Awaitable[GatewayProcess]]
@@ -53,7 +55,7 @@ async def start_gateway(tmp_path: Path) -> AsyncIterator[StartGateway]:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Two replicas and a gateway started by flags before them, shared by a module's tests: each takes its own model."""
+    """Two replicas and a gateway that follows their models, shared by a module's tests: each takes its own model."""
 
     gateway: GatewayProcess
     replicas: tuple[FakeReplica, FakeReplica]
@@ -68,11 +70,22 @@ class House:
         return sum(len(replica.calls(method)) for replica in self.replicas)
 
 
+@pytest.fixture(scope="module", params=[Transport.HTTP2])
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """Of the gateway, towards clients and replicas. Tests of what crosses the wire ask for `over_both`."""
+    return Transport(request.param)
+
+
+over_both = pytest.mark.parametrize("transport", BOTH, indirect=True, scope="module")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def house(transport: Transport, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     replicas = (FakeReplica(FakeServing({})), FakeReplica(FakeServing({})))
-    addresses = ",".join([await replica.start() for replica in replicas])
-    gateway = GatewayProcess(tmp_path_factory.mktemp("house"), *flags(addresses))
+    addresses = [await replica.start() for replica in replicas]
+    folder = tmp_path_factory.mktemp("house")
+    write_config(folder / "gateway.yaml", addresses, transport=transport)
+    gateway = GatewayProcess(folder, "--config", str(folder / "gateway.yaml"))
     try:
         await gateway.start()
         yield House(gateway, replicas)
@@ -85,3 +98,10 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House
 def flags(addresses: str) -> tuple[str, ...]:
     """A gateway without a file, on free ports."""
     return ("--upstream", addresses, "--port", "0", "--http-port", "0")
+
+
+def before(folder: Path, transport: Transport, addresses: Sequence[str], server: str = "") -> tuple[str, str]:
+    """What flags() gives, from a file in `folder`: over that transport, with more keys for `server`."""
+    path = folder / "gateway.yaml"
+    write_config(path, addresses, transport=transport, server=server)
+    return ("--config", str(path))

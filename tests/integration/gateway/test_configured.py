@@ -10,17 +10,19 @@ import grpc
 import pytest
 import pytest_asyncio
 
+from gateway.upstream.policy import Transport
 from tests.fakes.behaviour import AVAILABLE, END, FakeServing, Fault
 from tests.fakes.gateway_process import GatewayProcess, refusal, write_config
 from tests.fakes.replica import FakeReplica
 from tests.fakes.tensors import PREDICT, RELOAD, predict_message
 from tests.fakes.waiting import until
+from tests.integration.gateway.conftest import over_both
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), over_both]
 
 CONFIGURATION = """
-  tight: {{replicas: [{replicas}], max_in_flight_per_replica: 2, max_queued_calls: 3}}
-  stingy: {{replicas: [{replicas}], retry: {{budget_ratio: 0.0, min_per_s: 0.0}}}}
+  tight: {{replicas: [{replicas}], transport: {transport}, max_in_flight_per_replica: 2, max_queued_calls: 3}}
+  stingy: {{replicas: [{replicas}], transport: {transport}, retry: {{budget_ratio: 0.0, min_per_s: 0.0}}}}
 default_upstream: pool
 models:
   digits:
@@ -55,7 +57,7 @@ class Configured:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def configured(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Configured]:
+async def configured(transport: Transport, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Configured]:
     serving = FakeServing({})
     for model in ("digits", "narrow", "poor", "free"):
         serving.put(model, {1: AVAILABLE, 2: AVAILABLE} if model == "digits" else {1: AVAILABLE})
@@ -63,7 +65,8 @@ async def configured(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
     addresses = [await replica.start() for replica in replicas]
     folder = tmp_path_factory.mktemp("configured")
     listed = ", ".join(f'"{address}"' for address in addresses)
-    write_config(folder / "gateway.yaml", addresses, CONFIGURATION.format(replicas=listed))
+    text = CONFIGURATION.format(replicas=listed, transport=transport)
+    write_config(folder / "gateway.yaml", addresses, text, transport)
     gateway = GatewayProcess(folder, "--config", str(folder / "gateway.yaml"))
     try:
         await gateway.start()

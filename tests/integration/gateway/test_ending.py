@@ -11,12 +11,13 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from gateway.upstream.policy import Transport
 from tests.fakes.behaviour import Fault
-from tests.fakes.gateway_process import GatewayProcess, write_config
+from tests.fakes.gateway_process import GatewayProcess
 from tests.fakes.replica import FakeReplica
 from tests.fakes.tensors import answer_of, predict_message
 from tests.fakes.waiting import until
-from tests.integration.gateway.conftest import StartGateway, StartReplica, flags
+from tests.integration.gateway.conftest import StartGateway, StartReplica, before, flags, over_both
 
 pytestmark = pytest.mark.slow
 
@@ -33,11 +34,12 @@ async def hang_one(replica: FakeReplica, gateway: GatewayProcess) -> tuple[async
     return release, call
 
 
+@over_both
 async def test_draining_answers_who_is_inside_and_tells_who_watches(
-    start_replica: StartReplica, start_gateway: StartGateway
+    start_replica: StartReplica, start_gateway: StartGateway, transport: Transport, tmp_path: Path
 ) -> None:
     replica = await start_replica()
-    gateway = await start_gateway(*flags(replica.address))
+    gateway = await start_gateway(*before(tmp_path, transport, [replica.address]))
     health: Any = health_pb2_grpc.HealthStub(gateway.channel)  # its types don't know its methods
     watch = health.Watch(health_pb2.HealthCheckRequest(service="tensorflow.serving.PredictionService"))
     assert (await watch.read()).status == SERVING
@@ -66,14 +68,12 @@ async def test_a_second_signal_ends_at_once_with_1(start_replica: StartReplica, 
         await call
 
 
+@over_both
 async def test_calls_cut_off_by_the_drain_timeout_make_the_exit_status_1(
-    start_replica: StartReplica, start_gateway: StartGateway, tmp_path: Path
+    start_replica: StartReplica, start_gateway: StartGateway, transport: Transport, tmp_path: Path
 ) -> None:
     replica = await start_replica()
-    config = tmp_path / "gateway.yaml"
-    write_config(config, [replica.address], "default_upstream: pool\n")
-    config.write_text(config.read_text().replace("{port: 0}", "{port: 0, drain_timeout_s: 0.2}", 1))
-    gateway = await start_gateway("--config", str(config))
+    gateway = await start_gateway(*before(tmp_path, transport, [replica.address], ", drain_timeout_s: 0.2"))
     _, call = await hang_one(replica, gateway)
     gateway.signal(signal.SIGTERM)
     assert await gateway.wait() == 1

@@ -9,9 +9,9 @@ from protos.stubs.tidegate.wire.v1 import management_pb2
 from tests.fakes.behaviour import AVAILABLE, END, LOADING, Fault
 from tests.fakes.gateway_process import refusal
 from tests.fakes.tensors import CLASSIFY, METADATA, PREDICT, RELOAD, STATUS, predict_message
-from tests.integration.gateway.conftest import House
+from tests.integration.gateway.conftest import House, over_both
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), over_both]
 
 
 async def test_an_unknown_model_is_not_found_and_becomes_no_metric_label(house: House) -> None:

@@ -10,15 +10,16 @@ import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.telemetry.names import METRICS
 from tests.fakes.behaviour import AVAILABLE
 from tests.fakes.tensors import PREDICT, predict_message
-from tests.integration.gateway.conftest import House
+from tests.integration.gateway.conftest import House, over_both
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), over_both]
 
 
 async def test_pages_answer(house: House) -> None:
@@ -44,6 +45,33 @@ async def test_health_is_told_under_tensorflow_servings_names_and_the_full_ones(
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.Check(health_pb2.HealthCheckRequest(service="nobody"))
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_watch_of_a_service_that_is_not_ours_says_so_and_goes_on(house: House) -> None:
+    stub: Any = health_pb2_grpc.HealthStub(house.gateway.channel)
+    watches = [stub.Watch(health_pb2.HealthCheckRequest(service=name)) for name in ("nobody", "PredictionService")]
+    told = [(await watch.read()).status for watch in watches]
+    assert told == [health_pb2.HealthCheckResponse.SERVICE_UNKNOWN, health_pb2.HealthCheckResponse.SERVING]
+    assert not any(watch.done() for watch in watches)
+    for watch in watches:
+        watch.cancel()
+
+
+def ask_by_reflection(address: str, *symbols: str) -> list[str]:
+    """What a server answers to questions for symbols on one stream, each in short."""
+    with grpc.insecure_channel(address) as channel:
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # its types don't know its methods
+        questions = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol) for symbol in symbols]
+        return [
+            answer.WhichOneof("message_response") for answer in stub.ServerReflectionInfo(iter(questions), timeout=60)
+        ]
+
+
+async def test_questions_of_one_stream_are_answered_in_order(house: House) -> None:
+    ours, nobodys = "tensorflow.serving.PredictResponse", "nobody.Knows"
+    address = f"127.0.0.1:{house.gateway.port}"
+    told = await asyncio.to_thread(ask_by_reflection, address, ours, nobodys, *[ours] * 20)
+    assert told == ["file_descriptor_response", "error_response", *["file_descriptor_response"] * 20]
 
 
 def call_by_reflection(address: str) -> tuple[list[str], int, list[float]]:

@@ -11,13 +11,14 @@ from pathlib import Path
 import grpc
 import pytest
 
+from gateway.upstream.policy import Transport
 from tests.fakes.gateway_process import GatewayProcess, refusal
 from tests.fakes.supervisor import Supervisor
 from tests.fakes.tensors import answer_of, predict_message
 from tests.fakes.waiting import until
-from tests.integration.gateway.conftest import StartGateway, flags
+from tests.integration.gateway.conftest import StartGateway, before, over_both
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, over_both]
 
 KILLER = 666.0
 CALLERS = 6
@@ -82,7 +83,7 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path, start_gateway: StartGateway) -> AsyncIterator[Scene]:
+async def scene(transport: Transport, tmp_path: Path, start_gateway: StartGateway) -> AsyncIterator[Scene]:
     replicas = []
     for number in range(3):
         folder = tmp_path / f"replica{number}"
@@ -90,7 +91,7 @@ async def scene(tmp_path: Path, start_gateway: StartGateway) -> AsyncIterator[Sc
         replicas.append(Supervisor(folder, "--fragile", "--die-on", str(KILLER)))
     try:
         addresses = await asyncio.gather(*(replica.start() for replica in replicas))
-        gateway = await start_gateway(*flags(",".join(addresses)))
+        gateway = await start_gateway(*before(tmp_path, transport, addresses))
         load = Load(gateway)
         load.start()
         scene = Scene(replicas, gateway, load)

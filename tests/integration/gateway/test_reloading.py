@@ -73,7 +73,7 @@ async def test_the_shield_and_the_replicas_follow_the_file(
 ) -> None:
     old, new = await start_replica(), await start_replica()
     config = tmp_path / "gateway.yaml"
-    write_config(config, [old.address], "default_upstream: pool\n")
+    write_config(config, [old.address])
     gateway = await start_gateway("--config", str(config))
     await gateway.predict(predict_message())
     wide = predict_message([1.0] * 3, shape=(1, 3))
@@ -94,8 +94,7 @@ async def test_only_the_owner_may_open_the_admin_socket(
 ) -> None:
     replica = await start_replica()
     config = tmp_path / "gateway.yaml"
-    write_config(config, [replica.address], "default_upstream: pool\n")
-    config.write_text(config.read_text().replace("{port: 0}", "{port: 0, allow_reload_config: true}", 1))
+    write_config(config, [replica.address], server=", allow_reload_config: true")
     gateway = await start_gateway("--config", str(config))
     assert stat.S_IMODE((gateway.state_dir / "admin.sock").stat().st_mode) == 0o600
     assert (await status(gateway)).config_path == str(config)

@@ -20,6 +20,7 @@ CONDITIONS = Conditions(
     titles={"slow": "backend", "slow-batching": "backend, batching <on>", "joining": "gateway joining"},
     groups={"slow": "a", "slow-batching": "a", "joining": "a"},
     directs=["slow", "slow-batching"],
+    not_measured=["closed loops"],
 )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.errors import BenchmarkFailed
-from benchmarks.h2load import Report, answered, command, parse
+from benchmarks.h2load import Report, answered, command, p50_us, parse
 from benchmarks.plan import Load
 
 ANSWERED = """\
@@ -56,6 +56,13 @@ def test_an_unknown_report_fails_with_what_was_said() -> None:
 
 
 def test_the_command_holds_load_calls_and_the_grpc_headers() -> None:
-    words = command("h2load", Path("request"), 8500, Load(4, 16), 640)
+    words = command("h2load", Path("request"), 8500, Load(4, 16), 640, Path("log"))
+    assert "--log-file=log" not in words
     assert {"--requests=640", "--clients=4", "--max-concurrent-streams=16", "--header=te: trailers"} <= set(words)
     assert words[-1] == "http://127.0.0.1:8500/tensorflow.serving.PredictionService/Predict"
+
+
+def test_a_lone_callers_median_time_comes_from_the_log() -> None:
+    assert "--log-file=log" in command("h2load", Path("request"), 8500, Load(1, 1), 10, Path("log"))
+    assert p50_us("1700000000000000\t200\t150\n1700000000000200\t200\t90\n1700000000000300\t200\t400\n") == 150
+    assert p50_us("") == 0

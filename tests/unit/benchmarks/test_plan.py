@@ -4,12 +4,44 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.plan import LOADS, MOST_S_PER_ROUND, SITTING_S, Load, Step, calls_for, seconds_per_round, steps
+from benchmarks.calls import LARGE, Call
+from benchmarks.plan import (
+    FRONT_LOADS,
+    LOADS,
+    MOST_S_PER_ROUND,
+    SITTING_S,
+    Load,
+    Step,
+    calls_for,
+    seconds_per_round,
+    steps,
+)
 
 
 def test_a_load_without_callers_is_refused() -> None:
     with pytest.raises(ValueError, match="streams: got 0"):
         Load(1, 0)
+
+
+def test_loads_are_named_by_what_is_special_about_them() -> None:
+    assert [load.name for load in FRONT_LOADS] == [
+        "64 x 1",
+        "4 x 16",
+        "1 x 1",
+        "1000 x 1",
+        "64 x 1, varied",
+        "2 x 4, 600 kB",
+    ]
+
+
+def test_only_what_h2load_cannot_make_is_made_by_our_raw_generator() -> None:
+    assert [load.name for load in FRONT_LOADS if load.raw] == ["1000 x 1", "64 x 1, varied"]
+
+
+@pytest.mark.parametrize(("streams", "call"), [(2, LOADS[0].call), (1, LARGE)])
+def test_a_load_that_no_generator_can_make_is_refused(streams: int, call: Call) -> None:
+    with pytest.raises(ValueError, match="varied: our raw generator makes small calls only"):
+        Load(4, streams, call, varied=True)
 
 
 def test_every_subject_meets_every_load_once_in_each_round() -> None:
@@ -33,3 +65,4 @@ def test_more_subjects_make_measurements_shorter_and_not_the_sitting_longer(subj
 def test_calls_are_the_same_number_for_each_caller() -> None:
     assert calls_for(2.0, 1000.0, Load(4, 16)) == 31 * 64
     assert calls_for(0.001, 1.0, Load(4, 16)) == 10 * 64
+    assert calls_for(0.001, 1.0, Load(1000, 1)) == 3 * 1000

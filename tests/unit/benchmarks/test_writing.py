@@ -14,7 +14,7 @@ from benchmarks.picture import svg
 from benchmarks.results import as_json, document, share_of_direct, write
 from benchmarks.samples import summarise
 from benchmarks.table import markdown
-from tests.unit.benchmarks.sittings import CONDITIONS, samples
+from tests.unit.benchmarks.sittings import CONDITIONS, sample, samples
 
 
 def test_the_share_is_of_the_direct_call_in_its_better_setting() -> None:
@@ -90,3 +90,14 @@ def test_other_work_is_the_machines_less_the_servers_and_the_generator() -> None
     before, after = Busy(100.0, 5.0, 10.0), Busy(104.0, 6.0, 12.0)
     assert other_cores(before, after, servers_s=2.0) == pytest.approx(0.5)
     assert other_cores(before, after, servers_s=3.5) == 0
+
+
+def test_the_picture_of_fronts_shows_them_alone_each_panel_on_its_own_scale() -> None:
+    loads = ("64 x 1", "1 x 1")
+    some = [sample("joining", 1, us, 500, load) for us, load in zip((30.0, 3000.0), loads, strict=True)]
+    picture = ElementTree.fromstring(svg("Fronts", CONDITIONS, summarise(some), fronts=True))
+    space = "{http://www.w3.org/2000/svg}"
+    bars = [bar for bar in picture.iter(f"{space}rect") if bar.get("height") == "16"]
+    front_small, rest_small, front_large, rest_large = (float(bar.get("width", "0")) for bar in bars)
+    assert front_small == front_large > 0
+    assert rest_small == rest_large == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.app.gateway import Gateway
 from gateway.limits.admission import Admission
+from gateway.server.health import Http2Health
 from tests.unit.gateway.app.settings import settings_of
 
 
@@ -16,6 +17,7 @@ class LateCallPort:
 
     def __init__(self, admission: Admission) -> None:
         self.admission = admission
+        self.health = Http2Health()
         self.stops: list[float] = []
         self.unfinished_at_flush: int | None = None
 

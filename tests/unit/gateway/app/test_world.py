@@ -11,6 +11,7 @@ import pytest
 from gateway.app.world import World
 from gateway.config.problems import ConfigurationRefused
 from gateway.config.settings import Settings
+from tests.fakes.transports import make_wiring
 from tests.unit.gateway.app.settings import settings_of
 from tests.unit.gateway.upstream.fakes import make_replica
 
@@ -21,7 +22,7 @@ DIGITS_2 = "models: {digits: {versions: managed, version: 2}, faces: {versions: 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    world = World(settings_of(tmp_path, MANAGED, ", models_config: models.config"), random.Random(7))
+    world = World(settings_of(tmp_path, MANAGED, ", models_config: models.config"), random.Random(7), make_wiring())
     yield world
     await world.fleet.close()
 
@@ -66,7 +67,7 @@ async def test_a_rollout_that_starts_while_upstreams_come_up_counts_too(world: W
 
 
 async def test_a_model_that_is_searched_for_gets_its_version_once_all_replicas_answered(tmp_path: Path) -> None:
-    world = World(settings_of(tmp_path, "default_upstream: pool\n"), random.Random(7))
+    world = World(settings_of(tmp_path, "default_upstream: pool\n"), random.Random(7), make_wiring())
     try:
         await world.start()
         quick, slow = make_replica("quick", (1,))[0], make_replica("slow", (2,))[0]

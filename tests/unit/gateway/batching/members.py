@@ -8,7 +8,6 @@ from gateway.batching.key import LaneKey
 from gateway.batching.lane import Member
 from gateway.call import NEVER_US, Call, Deadline
 from gateway.wire.tensor import RawTensor
-from protos.stubs.tidegate.wire.v1 import predict_pb2
 
 
 def lane_key(features: int = 1, model: str = "digits") -> LaneKey:
@@ -18,4 +17,4 @@ def lane_key(features: int = 1, model: str = "digits") -> LaneKey:
 def member(*rows: float, deadline_us: int = NEVER_US) -> Member:
     call = Call("Predict", b"", (), Deadline(deadline_us), 0, lambda message, failure, headers: None)
     tensor = RawTensor(1, (len(rows), 1), struct.pack(f"<{len(rows)}f", *rows))
-    return Member(call, predict_pb2.PredictRequest(), {"x": tensor}, len(rows), len(tensor.data))
+    return Member(call, {"x": tensor}, len(rows), len(tensor.data))

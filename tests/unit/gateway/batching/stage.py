@@ -162,8 +162,7 @@ class Stage:
         self.calls[name] = call
         self._names[call] = name
         tensor = RawTensor(tensor_pb2.DT_FLOAT, (len(rows), 1), struct.pack(f"<{len(rows)}f", *rows))
-        request = predict_pb2.PredictRequest.FromString(message)
-        member = Member(call, request, {"x": tensor}, len(rows), len(tensor.data), HEADERS)
+        member = Member(call, {"x": tensor}, len(rows), len(tensor.data), HEADERS)
         features_key = (("x", int(tensor_pb2.DT_FLOAT), (features,)),)
         self.batcher.offer(LaneKey("pool", "digits", 7, "serving_default", (), features_key), member)
 

@@ -12,8 +12,8 @@ from gateway.batching.policy import BatchMode, BatchPolicy
 from gateway.errors import InvalidRequest
 from gateway.wire.reasons import Unjoined
 from gateway.wire.signature import Signature, TensorSpec
-from gateway.wire.spec import SpecView, peek
-from gateway.wire.tensor import RawTensor, read_heads
+from gateway.wire.spec import peek
+from gateway.wire.tensor import RawTensor
 from protos.stubs.tidegate.wire.v1 import predict_pb2, tensor_pb2
 from tests.unit.gateway.wire.messages import predict_request, tensor_proto
 
@@ -35,9 +35,8 @@ def request(*output_filter: str, **inputs: tensor_pb2.TensorProto) -> predict_pb
 def judge(
     message: predict_pb2.PredictRequest | bytes, signature: Signature = SIGNATURE, policy: BatchPolicy | None = None
 ) -> Joinable | Unjoined:
-    view = peek("Predict", message if isinstance(message, bytes) else message.SerializeToString())
-    assert view.request is not None
-    return joinable(view, signature, read_heads(view.request), policy or BatchPolicy())
+    sent = message if isinstance(message, bytes) else message.SerializeToString()
+    return joinable(sent, peek("Predict", sent), signature, policy or BatchPolicy())
 
 
 def test_a_plain_request_brings_its_rows_normalised() -> None:
@@ -66,9 +65,6 @@ def test_the_default_signature_and_the_filters_order_make_no_other_lane() -> Non
 
 def test_batching_off_joins_nothing() -> None:
     assert judge(request(), policy=BatchPolicy(mode=BatchMode.OFF)) is Unjoined.BATCHING_OFF
-    status = peek("GetModelStatus", request().SerializeToString())
-    assert isinstance(status, SpecView)
-    assert joinable(status, SIGNATURE, (), BatchPolicy()) is Unjoined.BATCHING_OFF
 
 
 def test_an_output_without_rows_is_fine_only_if_not_asked_for() -> None:

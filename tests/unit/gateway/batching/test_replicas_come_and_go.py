@@ -17,13 +17,15 @@ from gateway.limits.suspects import SuspectPolicy, SuspectRules
 from gateway.telemetry.counters import Counters
 from gateway.upstream.courier import Courier
 from gateway.upstream.member import Member
+from tests.fakes.transports import make_wiring
 from tests.unit.gateway.batching.members import lane_key
 from tests.unit.gateway.batching.stage import Stage as BatchStage
 from tests.unit.gateway.predict.stage import Stage
 
 
 def make_world() -> World:
-    return World(from_flags(["127.0.0.1:1"], "127.0.0.1", 0, 0, True), random.Random(7))
+    """In the running loop."""
+    return World(from_flags(["127.0.0.1:1"], "127.0.0.1", 0, 0, True), random.Random(7), make_wiring())
 
 
 @pytest.mark.parametrize("model", ["digits", "a model that no route names"])
@@ -73,7 +75,7 @@ async def test_what_the_batcher_sent_can_be_called_back_from_its_replica() -> No
     assert (stage.replicas[0].in_flight, outcomes) == (0, [])
 
 
-def test_an_upstream_that_is_gone_answers_at_once() -> None:
+async def test_an_upstream_that_is_gone_answers_at_once() -> None:
     failures: list[str] = []
     joins = Joins(make_world(), Courier(SuspectRules(SuspectPolicy()), Counters()))
     assert joins.send(lane_key(), b"", Deadline(), lambda reply, failure: failures.append(str(failure))) is None

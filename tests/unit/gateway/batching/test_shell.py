@@ -17,7 +17,6 @@ from gateway.batching.trial import JOIN_TIMEOUT_US
 from gateway.call import NEVER_US, Call, Deadline, Headers, monotonic_us
 from gateway.errors import Failure, NoReplica
 from gateway.wire.tensor import RawTensor
-from protos.stubs.tidegate.wire.v1 import predict_pb2
 from tests.unit.gateway.batching.stage import FAILURES, Sent, Stage, predict_message, rowwise
 
 ON = BatchPolicy(mode=BatchMode.ON)
@@ -29,7 +28,7 @@ def test_a_call_that_has_ended_is_not_taken() -> None:
     call = Call("Predict", predict_message([1]), (), Deadline(), 0, lambda message, failure, headers: None)
     call.abandon()
     key = LaneKey("pool", "digits", 7, "serving_default", (), ())
-    stage.batcher.offer(key, Member(call, predict_pb2.PredictRequest(), {}, 1, 4))
+    stage.batcher.offer(key, Member(call, {}, 1, 4))
     assert not stage.batcher.busy()
 
 
@@ -173,7 +172,7 @@ async def test_on_a_real_loop_callers_of_one_turn_are_joined_and_a_deadline_is_k
         call = Call("Predict", message, (), Deadline(deadline_us), monotonic_us(), finish)
         tensor = RawTensor(1, (1, 1), struct.pack("<f", value))
         key = LaneKey("pool", "digits", 7, "serving_default", (), ())
-        batcher.offer(key, Member(call, predict_pb2.PredictRequest.FromString(message), {"x": tensor}, 1, 4))
+        batcher.offer(key, Member(call, {"x": tensor}, 1, 4))
 
     offer("a", 1)
     offer("b", 2)

@@ -22,7 +22,7 @@ def test_the_batching_section_has_every_field_of_the_policy_in_its_order() -> No
 def test_the_upstream_sections_defaults_are_the_policys() -> None:
     upstream, policy = Upstream(replicas=["a:1"]), UpstreamPolicy()
     shared = {field.name for field in dataclasses.fields(UpstreamPolicy)} & Upstream.model_fields.keys() - {"retry"}
-    assert len(shared) == 6
+    assert len(shared) == 8
     assert {name: getattr(upstream, name) for name in shared} == {name: getattr(policy, name) for name in shared}
     assert dataclasses.asdict(RetryPolicy()) == Retry().model_dump()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gateway.predict.context import forwarded
 from tests.fakes.tensors import predict_message
 from tests.unit.gateway.predict.stage import Stage
 
@@ -46,13 +45,3 @@ async def test_a_bug_costs_its_own_call_only() -> None:
     stage.context.upstreams = {}
     assert stage.start().said == "Internal: internal error of the gateway; its log has the details"
     assert stage.context.admission.unfinished == 0
-
-
-def test_text_that_grpc_refuses_to_send_is_not_forwarded_and_bytes_are() -> None:
-    sent = (("x-name", "Jos\u00e9"), ("x-lines", "a\nb"), ("x-del", "\x7f"), ("x-ok", " ~"), ("x-bin", b"\xff\x00"))
-    assert forwarded(sent) == (("x-ok", " ~"), ("x-bin", b"\xff\x00"))
-
-
-def test_the_transports_own_headers_are_not_forwarded() -> None:
-    sent = (("x-user-id", "u"), ("grpc-timeout", "1S"), ("user-agent", "c"), (":path", "/"), ("trace-bin", b"\x01"))
-    assert forwarded(sent) == (("x-user-id", "u"), ("trace-bin", b"\x01"))

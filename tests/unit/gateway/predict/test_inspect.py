@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from gateway.predict.context import Shield
+from gateway.predict.inspect import MAX_PASSED, inspect
 from gateway.routing.ramp import Ramp
-from gateway.routing.route import ModelRoute, VersionMode
+from gateway.routing.route import Choice, ModelRoute, VersionMode
+from gateway.wire.spec import peek
 from tests.fakes.tensors import predict_message
 from tests.unit.gateway.predict.stage import Outcome, Stage, signature
 
@@ -69,3 +71,25 @@ async def test_a_refusal_counts_against_a_version_only_if_the_promoted_one_takes
 async def test_refusals_of_the_promoted_version_count_against_none() -> None:
     stage = Stage([1])
     assert not told_against(stage, predict_message([1.0], shape=(1,)).SerializeToString())
+
+
+async def test_what_passed_once_is_held_against_every_new_signature_and_policy() -> None:
+    stage, message = Stage([1]), predict_message([1.0, 2.0]).SerializeToString()
+    for _ in range(2):
+        assert stage.start(message=message).failure is None
+    stage.context.shield = Shield(max_tensor_bytes=4)
+    assert "expands to 8 bytes" in stage.start(message=message).said
+    stage.context.shield = Shield()
+    assert stage.start(message=message).failure is None
+    stage.context.catalog.put("pool", "digits", 1, {"serving_default": signature(3)})  # the version came back changed
+    assert "shape (1,2) came, (?,3) is wanted" in stage.start(message=message).said
+
+
+async def test_only_so_many_signatures_are_remembered_as_passed() -> None:
+    stage = Stage([1])
+    view = peek("Predict", predict_message([1.0, 2.0]).SerializeToString())
+    route = stage.context.table.models["digits"]
+    for _ in range(MAX_PASSED + 1):
+        stage.context.catalog.put("pool", "digits", 1, {"serving_default": signature()})
+        assert inspect(stage.context, route, Choice("default", 1, chosen_by_gateway=True), view) is not None
+    assert len(view.passed) == 1

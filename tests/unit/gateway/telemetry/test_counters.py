@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.telemetry import names
-from gateway.telemetry.counters import CounterFamily, Counters, Histogram, HistogramFamily
+from gateway.telemetry.counters import MAX_SERIES, CounterFamily, Counters, Histogram, HistogramFamily
 
 
 def test_a_call_is_counted_by_its_labels_and_its_time() -> None:
@@ -16,6 +16,24 @@ def test_a_call_is_counted_by_its_labels_and_its_time() -> None:
         ("(unknown)", "Predict", "", "", "NOT_FOUND"): 1,
     }
     assert counters.request_seconds.series["digits", "Predict"].total == 0.004
+
+
+def test_a_judged_call_is_counted_by_its_outcome_too() -> None:
+    counters = Counters()
+    for code, outcome in (("OK", names.JUDGED_OK), ("OK", names.JUDGED_OK), ("CANCELLED", None)):
+        counters.request_ended("digits", "Predict", "base", 1, code, 10, outcome)
+    assert counters.judged_calls.series == {("digits", "base", "1", "ok"): 2}
+    assert sum(counters.requests.series.values()) == 3
+
+
+def test_versions_that_clients_invent_are_counted_together_and_not_remembered() -> None:
+    counters = Counters()
+    for version in range(2 * MAX_SERIES):
+        counters.request_ended("digits", "Predict", "version", version, "NOT_FOUND", 10, names.JUDGED_ERROR)
+    for family in (counters.requests, counters.judged_calls):
+        assert len(family.series) == MAX_SERIES + 1
+        assert sum(family.series.values()) == 2 * MAX_SERIES
+    assert len(counters._places) <= MAX_SERIES
 
 
 def test_a_batch_counts_its_rows_and_its_members() -> None:

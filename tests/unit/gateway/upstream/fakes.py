@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Iterable
 
-from gateway.call import Headers
+from gateway.call import Headers, Message
 from gateway.errors import Failure, Fate, UpstreamFailed
 from gateway.upstream.ask import METADATA_PATH
 from gateway.upstream.connection import Cancel, Done
@@ -22,9 +22,10 @@ UNAVAILABLE, NOT_FOUND, DEADLINE_EXCEEDED = 14, 5, 4
 class Sent:
     """One message that a replica has; `answer` or `fail` ends it."""
 
-    def __init__(self, path: str, message: bytes, timeout_s: float | None, metadata: Headers, done: Done) -> None:
+    def __init__(self, path: str, message: Message, timeout_s: float | None, metadata: Headers, done: Done) -> None:
         self.path = path
-        self.message = message
+        self.pieces = (message,) if isinstance(message, bytes) else message
+        self.message = b"".join(self.pieces)
         self.timeout_s = timeout_s
         self.metadata = metadata
         self.cancelled = False
@@ -48,7 +49,7 @@ class FakeConnection:
         self.sent: list[Sent] = []
         self.closed = False
 
-    def send(self, path: str, message: bytes, timeout_s: float | None, metadata: Headers, done: Done) -> Cancel:
+    def send(self, path: str, message: Message, timeout_s: float | None, metadata: Headers, done: Done) -> Cancel:
         entry = Sent(path, message, timeout_s, metadata, done)
         self.sent.append(entry)
 
@@ -69,8 +70,12 @@ class ServingConnection:
         self.failures: dict[str, tuple[int, Fate]] = {}
         self.asked: list[str] = []  # the models whose status was asked
 
-    def send(self, path: str, message: bytes, timeout_s: float | None, metadata: Headers, done: Done) -> Cancel:
-        return asyncio.get_running_loop().call_soon(done, *self._end(path, message)).cancel
+    def send(self, path: str, message: Message, timeout_s: float | None, metadata: Headers, done: Done) -> Cancel:
+        return (
+            asyncio.get_running_loop()
+            .call_soon(done, *self._end(path, b"".join([message] if isinstance(message, bytes) else message)))
+            .cancel
+        )
 
     def _end(self, path: str, message: bytes) -> tuple[bytes | None, Failure | None]:
         try:

@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.errors import Failure
+from gateway.upstream.connect import connector
 from gateway.upstream.fleet import Fleet
 from gateway.upstream.policy import UpstreamPolicy
 from gateway.upstream.resolve import Endpoint
 from tests.fakes.behaviour import AVAILABLE, FakeModel, FakeServing, Fault
 from tests.fakes.replica import FakeReplica
+from tests.fakes.transports import make_wiring
 from tests.fakes.waiting import until
 
 NAME = "tfs.test:8500"
@@ -41,7 +43,10 @@ class House:
         self.replicas = [FakeReplica(self.serving) for _ in range(3)]
         self.names = Names()
         self.changed: list[tuple[str, str]] = []
-        self.fleet = Fleet(lambda *change: self.changed.append(change), random.Random(7), self.names.resolve)
+        self.wiring = make_wiring()
+        self.fleet = Fleet(
+            lambda *change: self.changed.append(change), random.Random(7), connector(self.wiring), self.names.resolve
+        )
 
     def up(self) -> set[str]:
         return {replica.address for replica in self.fleet.upstream("pool").up}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from gateway.errors import Failure, NoReplica, Shed
 from gateway.upstream.policy import UpstreamPolicy
-from gateway.upstream.pool import Upstream, Waiter
+from gateway.upstream.pool import Upstream
 from gateway.upstream.replica import Replica
 from tests.unit.gateway.upstream.fakes import make_replica, make_upstream
 
@@ -15,16 +18,25 @@ class Caller:
     def __init__(
         self, model: str = "digits", version: int | None = 1, avoid: Replica | None = None, alone: bool = False
     ) -> None:
+        self.model, self.version, self.avoid, self.alone = model, version, avoid, alone
+        self.number, self.alive = 0, True
         self.placed: list[Replica] = []
         self.refused: list[Failure] = []
-        self.waiter = Waiter(model, version, self.placed.append, self.refused.append, avoid, alone)
+        self.then: Callable[[], None] = lambda: None
+
+    def place(self, replica: Replica) -> None:
+        self.placed.append(replica)
+        self.then()
+
+    def refuse(self, failure: Failure) -> None:
+        self.refused.append(failure)
 
     def enter(self, upstream: Upstream) -> Caller:
-        upstream.acquire(self.waiter)
+        upstream.acquire(self)
         return self
 
     def leave(self, upstream: Upstream) -> None:
-        upstream.release(self.placed[0], self.waiter.alone)
+        upstream.release(self.placed[0], self.alone)
 
 
 ONE_SLOT = UpstreamPolicy(max_in_flight_per_replica=1, max_queued_calls=2)
@@ -52,7 +64,7 @@ def test_calls_beyond_the_queue_are_shed() -> None:
 def test_callers_that_left_make_room_in_a_full_queue_and_take_no_slot() -> None:
     upstream = make_upstream(make_replica("a")[0], policy=ONE_SLOT)
     first, second, third = (Caller().enter(upstream) for _ in range(3))
-    second.waiter.alive = False
+    second.alive = False
     fourth = Caller().enter(upstream)
     assert not fourth.refused
     first.leave(upstream)
@@ -103,13 +115,23 @@ def test_a_suspect_never_returns_to_where_it_failed_and_is_the_only_one_on_its_r
 def test_many_calls_that_end_at_once_when_placed_need_no_deep_stack() -> None:
     upstream = make_upstream(make_replica("a")[0], policy=UpstreamPolicy(1, 5000))
     runs = Caller().enter(upstream)
-    ended = []
-
-    def end_at_once(replica: Replica) -> None:
-        ended.append(replica)
-        upstream.release(replica, False)
-
-    for _ in range(5000):
-        upstream.acquire(Waiter("digits", 1, end_at_once, lambda failure: None))
+    callers = [Caller() for _ in range(5000)]
+    for caller in callers:
+        caller.then = partial(caller.leave, upstream)
+        caller.enter(upstream)
     runs.leave(upstream)
-    assert (len(ended), upstream.queued, upstream.replicas[0].in_flight) == (5000, 0, 0)
+    assert (sum(len(caller.placed) for caller in callers), upstream.queued, upstream.replicas[0].in_flight) == (
+        5000,
+        0,
+        0,
+    )
+
+
+def test_while_any_replica_that_would_do_has_a_free_slot_nobody_waits() -> None:
+    names = [*"abcd"]
+    replicas = [make_replica(name, [2] if name == "d" else [1])[0] for name in names]
+    upstream = make_upstream(*replicas, policy=UpstreamPolicy(max_in_flight_per_replica=2))
+    replicas[1].up = False
+    callers = [Caller(version=1).enter(upstream) for _ in range(5)]
+    assert sorted(replica.address for caller in callers for replica in caller.placed) == [*"aacc"]
+    assert upstream.queued == 1

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from itertools import permutations
 
 import pytest
 
-from gateway.upstream.replica import AVAILABLE, END, VersionState, highest_common, less_busy
+from gateway.upstream.replica import AVAILABLE, END, VersionState, highest_common, less_busy, two_of
 from tests.unit.gateway.upstream.fakes import make_replica
 
 
@@ -80,3 +82,10 @@ def test_of_two_the_less_busy_one_is_picked() -> None:
     busy.in_flight = 5
     assert {less_busy([busy, idle], random.Random(seed)).address for seed in range(20)} == {"b"}
     assert less_busy([busy], random.Random(0)) is busy
+
+
+def test_of_several_replicas_every_pair_is_picked_as_often_as_any_other() -> None:
+    replicas, chance = [make_replica(name)[0] for name in "abc"], random.Random(7)
+    picked = Counter(tuple(replica.address for replica in two_of(replicas, chance)) for _ in range(6000))
+    assert picked.keys() == set(permutations("abc", 2))
+    assert all(900 < count < 1100 for count in picked.values())

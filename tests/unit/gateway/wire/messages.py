@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from hypothesis import strategies as st
 
+from gateway.wire.spec import SpecView
 from gateway.wire.tensor import RawTensor
 from protos.stubs.tidegate.wire.v1 import predict_pb2, tensor_pb2
 
@@ -41,6 +42,11 @@ def predict_request(**inputs: tensor_pb2.TensorProto) -> predict_pb2.PredictRequ
     for alias, tensor in inputs.items():
         request.inputs[alias].CopyFrom(tensor)
     return request
+
+
+def view_of(request: predict_pb2.PredictRequest) -> SpecView:
+    """What the gateway reads of it."""
+    return SpecView(request.model_spec, request)
 
 
 def predict_response(**outputs: tensor_pb2.TensorProto) -> predict_pb2.PredictResponse:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from gateway.errors import InvalidRequest, UnknownSignature
 from gateway.wire.check import check_inputs, fingerprint
 from gateway.wire.signature import Signature, TensorSpec
-from protos.stubs.tidegate.wire.v1 import tensor_pb2
-from tests.unit.gateway.wire.messages import predict_request, tensor_proto
+from gateway.wire.tensor import Head
+from protos.stubs.tidegate.wire.v1 import predict_pb2, tensor_pb2
+from tests.unit.gateway.wire.messages import predict_request, tensor_proto, view_of
 
 FLOAT, STRING = tensor_pb2.DT_FLOAT, tensor_pb2.DT_STRING
 ONE = Signature({"a": TensorSpec(FLOAT, (-1, 8), "feed_a:0")}, {})
@@ -19,25 +20,35 @@ WITH_DEFAULT = Signature(TWO.inputs, {}, defaults=frozenset({"a"}))
 ROWS = tensor_proto(FLOAT, [2, 8])
 
 
+def check(
+    request: predict_pb2.PredictRequest, signature: Signature | None, signature_name: str, max_tensor_bytes: int
+) -> tuple[Head, ...]:
+    """What is known of the inputs of a request that passed."""
+    request.model_spec.signature_name = signature_name
+    view = view_of(request)
+    check_inputs(view, signature, max_tensor_bytes)
+    return view.heads
+
+
 def refused(signature: Signature, max_tensor_bytes: int = 1000, **inputs: tensor_pb2.TensorProto) -> str:
     with pytest.raises(InvalidRequest) as caught:
-        check_inputs(predict_request(**inputs), signature, "serving_default", max_tensor_bytes)
+        check(predict_request(**inputs), signature, "serving_default", max_tensor_bytes)
     return caught.value.message
 
 
 def test_what_fits_passes_and_its_heads_come_back() -> None:
-    heads = check_inputs(predict_request(b=tensor_proto(FLOAT, []), a=ROWS), TWO, "serving_default", 1000)
+    heads = check(predict_request(b=tensor_proto(FLOAT, []), a=ROWS), TWO, "serving_default", 1000)
     assert heads == (("a", FLOAT, (2, 8)), ("b", FLOAT, ()))
 
 
 def test_no_rows_and_defaults_left_out_pass() -> None:
-    check_inputs(predict_request(a=tensor_proto(FLOAT, [0, 8])), ONE, "s", 1000)
-    assert check_inputs(predict_request(b=ROWS), WITH_DEFAULT, "s", 1000) == (("b", FLOAT, (2, 8)),)
+    check(predict_request(a=tensor_proto(FLOAT, [0, 8])), ONE, "s", 1000)
+    assert check(predict_request(b=ROWS), WITH_DEFAULT, "s", 1000) == (("b", FLOAT, (2, 8)),)
 
 
 def test_an_unknown_signature_is_refused() -> None:
     with pytest.raises(UnknownSignature, match=r'^Serving signature key "nope" not found\.$'):
-        check_inputs(predict_request(a=ROWS), None, "nope", 1000)
+        check(predict_request(a=ROWS), None, "nope", 1000)
 
 
 def test_a_wrong_number_of_inputs_names_what_is_extra_and_missing() -> None:
@@ -103,13 +114,13 @@ def test_a_few_bytes_that_stand_for_terabytes_are_refused() -> None:
 
 
 def test_the_size_that_is_just_allowed_passes() -> None:
-    check_inputs(predict_request(a=tensor_proto(FLOAT, [31, 8])), ONE, "s", 31 * 8 * 4)
+    check(predict_request(a=tensor_proto(FLOAT, [31, 8])), ONE, "s", 31 * 8 * 4)
     assert "expands to" in refused(ONE, 31 * 8 * 4, a=tensor_proto(FLOAT, [32, 8]))
 
 
 def test_strings_are_weighed_with_what_is_repeated() -> None:
     signature = Signature({"a": TensorSpec(STRING, (-1,))}, {})
-    check_inputs(predict_request(a=tensor_proto(STRING, [3], string_val=[b"x" * 50])), signature, "s", 1000)
+    check(predict_request(a=tensor_proto(STRING, [3], string_val=[b"x" * 50])), signature, "s", 1000)
     assert "expands to" in refused(signature, a=tensor_proto(STRING, [20], string_val=[b"x" * 50]))
     assert "expands to" in refused(signature, a=tensor_proto(STRING, [50]))
     assert "expands to" in refused(signature, a=tensor_proto(STRING, [1], string_val=[b"x" * 1000]))
@@ -120,7 +131,7 @@ def test_only_what_the_signature_allows_passes(shape: list[int], dtype: int) -> 
     request = predict_request(a=tensor_proto(dtype, shape))
     allowed = dtype == FLOAT and len(shape) == 2 and shape[0] >= 0 and shape[1] == 8
     try:
-        check_inputs(request, ONE, "s", 10**6)
+        check(request, ONE, "s", 10**6)
     except InvalidRequest:
         assert not allowed
     else:
@@ -128,8 +139,9 @@ def test_only_what_the_signature_allows_passes(shape: list[int], dtype: int) -> 
 
 
 def test_a_fingerprint_is_the_same_for_calls_that_look_alike() -> None:
-    heads = check_inputs(predict_request(a=ROWS), ONE, "s", 1000)
-    again = check_inputs(predict_request(a=tensor_proto(FLOAT, [2, 8], float_val=bytes(4))), ONE, "s", 1000)
-    other = check_inputs(predict_request(a=tensor_proto(FLOAT, [3, 8])), ONE, "s", 1000)
-    assert hash(fingerprint("digits", "s", heads)) == hash(fingerprint("digits", "s", again))
-    assert fingerprint("digits", "s", heads) != fingerprint("digits", "s", other)
+    one, again, other = (
+        fingerprint(view_of(predict_request(a=tensor)))
+        for tensor in (ROWS, tensor_proto(FLOAT, [2, 8], float_val=bytes(4)), tensor_proto(FLOAT, [3, 8]))
+    )
+    assert hash(one) == hash(again)
+    assert one != other

@@ -6,16 +6,14 @@ import pytest
 
 from gateway.errors import InvalidRequest
 from gateway.wire.check import check_sizes
-from gateway.wire.tensor import read_heads
 from protos.stubs.tidegate.wire.v1 import tensor_pb2
-from tests.unit.gateway.wire.messages import predict_request, tensor_proto
+from tests.unit.gateway.wire.messages import predict_request, tensor_proto, view_of
 
 FLOAT, STRING = tensor_pb2.DT_FLOAT, tensor_pb2.DT_STRING
 
 
 def check(max_tensor_bytes: int = 1000, **inputs: tensor_pb2.TensorProto) -> None:
-    request = predict_request(**inputs)
-    check_sizes(request, read_heads(request), max_tensor_bytes)
+    check_sizes(view_of(predict_request(**inputs)), max_tensor_bytes)
 
 
 def test_the_size_that_is_just_allowed_passes_whatever_the_shape() -> None:

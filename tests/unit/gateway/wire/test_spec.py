@@ -63,7 +63,6 @@ def test_a_predict_keeps_its_parsed_request_and_client_id() -> None:
     view = peek("Predict", message)
     assert view.request == request
     assert view.client_id == b"user 7"
-    assert view.message is message
     assert peek("GetModelStatus", message).request is None
 
 

@@ -1,11 +1,11 @@
-"""The client port over grpc.aio, with handlers made for the test: what goes in, what comes out."""
+"""The client port over either transport, with handlers made for the test: what goes in, what comes out."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import grpc
@@ -13,9 +13,12 @@ import pytest
 
 from gateway.call import Call, monotonic_us
 from gateway.errors import Fate, InvalidRequest, UpstreamFailed
-from gateway.server.grpcio import CannotListen, GrpcioServer, Listen
+from gateway.http2.bounds import Bounds
+from gateway.server.listen import CannotListen, Handle, Listen
 from gateway.telemetry.counters import Counters
+from gateway.upstream.policy import Transport
 from tests.fakes.tensors import PREDICT
+from tests.fakes.transports import BOTH, make_server
 from tests.fakes.waiting import until
 
 MAX_BYTES = 100_000
@@ -40,18 +43,32 @@ class Port:
 
 
 def listen(port: int = 0, default_timeout_s: float | None = None, unix_socket: Path | None = None) -> Listen:
-    return Listen("127.0.0.1", port, unix_socket, MAX_BYTES, 100, default_timeout_s)
+    return Listen("127.0.0.1", port, unix_socket, default_timeout_s, bounds=Bounds(max_message_bytes=MAX_BYTES))
 
 
-@asynccontextmanager
-async def serving(handle: Callable[[Call], None], where: Listen | None = None) -> AsyncIterator[Port]:
-    counters = Counters()
-    server = GrpcioServer(where or listen(), handle, counters)
-    await server.start()
-    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel:
-        yield Port(channel, counters)
-    await server.stop(0)
+Serving = Callable[..., AbstractAsyncContextManager[Port]]
+
+
+@pytest.fixture(params=BOTH)
+def transport(request: pytest.FixtureRequest) -> Transport:
+    return Transport(request.param)
+
+
+@pytest.fixture
+def serving(transport: Transport) -> Serving:
+    """A started port whose calls `handle` gets, over each transport in turn."""
+
+    @asynccontextmanager
+    async def serving(handle: Handle, where: Listen | None = None) -> AsyncIterator[Port]:
+        counters = Counters()
+        server = make_server(transport, where or listen(), handle, counters)
+        await server.start()
+        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", options=options) as channel:
+            yield Port(channel, counters)
+        await server.stop(0)
+
+    return serving
 
 
 async def error_of(call: grpc.aio.UnaryUnaryCall[bytes, bytes]) -> grpc.aio.AioRpcError:
@@ -63,7 +80,7 @@ async def error_of(call: grpc.aio.UnaryUnaryCall[bytes, bytes]) -> grpc.aio.AioR
 ROUTED = (("tidegate-arm", "canary"), ("tidegate-version", "7"))
 
 
-async def test_a_reply_brings_its_headers() -> None:
+async def test_a_reply_brings_its_headers(serving: Serving) -> None:
     async with serving(lambda call: call.reply(call.message[::-1], ROUTED)) as port:
         call = port.call(b"abc")
         assert await call == b"cba"
@@ -71,15 +88,15 @@ async def test_a_reply_brings_its_headers() -> None:
         assert port.codes() == {"OK": 1}
 
 
-async def test_an_error_brings_its_headers_in_the_trailers() -> None:
+async def test_an_error_brings_its_headers_in_the_trailers(serving: Serving) -> None:
     async with serving(lambda call: call.fail(InvalidRequest("no"), ROUTED)) as port:
         error = await error_of(port.call())
         assert (error.code(), error.details()) == (grpc.StatusCode.INVALID_ARGUMENT, "no")
         assert dict(error.trailing_metadata() or ())["tidegate-arm"] == "canary"
 
 
-async def test_a_replicas_error_passes_with_its_trailers() -> None:
-    trailers = (("x-why", "because"), ("x-why-bin", b"\x00"), ("grpc-status", "5"))
+async def test_a_replicas_error_passes_with_its_trailers(serving: Serving) -> None:
+    trailers = (("x-why", "because"), ("x-why-bin", b"\x00"))
     failure = UpstreamFailed(15, "lost: ü", Fate.ANSWERED, trailers)
     async with serving(lambda call: call.fail(failure, ROUTED)) as port:
         error = await error_of(port.call())
@@ -88,12 +105,12 @@ async def test_a_replicas_error_passes_with_its_trailers() -> None:
         assert (sent["x-why"], sent["x-why-bin"], sent["tidegate-arm"]) == ("because", b"\x00", "canary")
 
 
-async def test_a_long_error_is_cut_where_tensorflow_serving_cuts() -> None:
+async def test_a_long_error_is_cut_where_tensorflow_serving_cuts(serving: Serving) -> None:
     async with serving(lambda call: call.fail(InvalidRequest("x" * 5000))) as port:
         assert (await error_of(port.call())).details() == "x" * 1024 + "...TRUNCATED"
 
 
-async def test_the_handler_sees_method_metadata_and_deadline() -> None:
+async def test_the_handler_sees_method_metadata_and_deadline(serving: Serving) -> None:
     seen: list[Call] = []
 
     def handle(call: Call) -> None:
@@ -111,7 +128,7 @@ async def test_the_handler_sees_method_metadata_and_deadline() -> None:
     assert second.deadline.remaining_s(monotonic_us()) is None
 
 
-async def test_the_default_timeout_is_for_calls_without_deadline() -> None:
+async def test_the_default_timeout_is_for_calls_without_deadline(serving: Serving) -> None:
     seen: list[float | None] = []
 
     def handle(call: Call) -> None:
@@ -123,7 +140,7 @@ async def test_the_default_timeout_is_for_calls_without_deadline() -> None:
     assert seen == [5]
 
 
-async def test_the_default_timeout_ends_a_call_that_nobody_answers() -> None:
+async def test_the_default_timeout_ends_a_call_that_nobody_answers(serving: Serving) -> None:
     """With the headers of where it was sent: nobody knows of them but who routed it."""
     calls: list[Call] = []
 
@@ -140,7 +157,7 @@ async def test_the_default_timeout_ends_a_call_that_nobody_answers() -> None:
         assert port.codes() == {"DEADLINE_EXCEEDED": 1}
 
 
-async def test_a_client_that_cancels_abandons_its_call() -> None:
+async def test_a_client_that_cancels_abandons_its_call(serving: Serving) -> None:
     calls: list[Call] = []
     async with serving(calls.append) as port:
         call = port.call()
@@ -152,7 +169,7 @@ async def test_a_client_that_cancels_abandons_its_call() -> None:
         assert port.codes() == {"CANCELLED": 1}
 
 
-async def test_a_deadline_that_passes_is_the_serving_sides_failure() -> None:
+async def test_a_deadline_that_passes_is_the_serving_sides_failure(serving: Serving) -> None:
     """A rollout's judge has to see a version that hangs."""
     calls: list[Call] = []
     async with serving(calls.append) as port:
@@ -161,7 +178,7 @@ async def test_a_deadline_that_passes_is_the_serving_sides_failure() -> None:
         assert port.codes() == {"DEADLINE_EXCEEDED": 1}
 
 
-async def test_an_answer_after_the_client_left_is_no_error() -> None:
+async def test_an_answer_after_the_client_left_is_no_error(serving: Serving) -> None:
     calls: list[Call] = []
     async with serving(calls.append) as port:
         call = port.call()
@@ -172,7 +189,7 @@ async def test_an_answer_after_the_client_left_is_no_error() -> None:
         assert port.codes() == {"CANCELLED": 1}
 
 
-async def test_messages_over_the_limit_are_refused_and_the_port_goes_on() -> None:
+async def test_messages_over_the_limit_are_refused_and_the_port_goes_on(serving: Serving) -> None:
     async with serving(lambda call: call.reply(call.message)) as port:
         assert len(await port.call(bytes(MAX_BYTES))) == MAX_BYTES
         error = await error_of(port.call(bytes(MAX_BYTES + 1)))
@@ -180,22 +197,22 @@ async def test_messages_over_the_limit_are_refused_and_the_port_goes_on() -> Non
         assert await port.call(b"still here") == b"still here"
 
 
-async def test_unknown_methods_are_unimplemented() -> None:
+async def test_unknown_methods_are_unimplemented(serving: Serving) -> None:
     async with serving(lambda call: call.reply(b"")) as port:
         error = await error_of(port.call(path="/tensorflow.serving.SessionService/SessionRun"))
         assert error.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_a_busy_port_is_an_error_that_says_so() -> None:
+async def test_a_busy_port_is_an_error_that_says_so(transport: Transport) -> None:
     with socket.create_server(("127.0.0.1", 0)) as busy:
         port = busy.getsockname()[1]
-        server = GrpcioServer(listen(port), lambda call: call.reply(b""), Counters())
+        server = make_server(transport, listen(port), lambda call: call.reply(b""), Counters())
         with pytest.raises(CannotListen, match=f"gRPC port 127.0.0.1:{port} cannot be opened: Address already in use"):
             await server.start()
         await server.stop(0)
 
 
-async def test_a_unix_socket_serves_too(tmp_path: Path) -> None:
+async def test_a_unix_socket_serves_too(serving: Serving, tmp_path: Path) -> None:
     path = tmp_path / "serve.sock"
     async with (
         serving(lambda call: call.reply(b"unix"), listen(unix_socket=path)),
@@ -205,7 +222,7 @@ async def test_a_unix_socket_serves_too(tmp_path: Path) -> None:
         assert await method(b"", timeout=30) == b"unix"
 
 
-async def test_calls_run_side_by_side() -> None:
+async def test_calls_run_side_by_side(serving: Serving) -> None:
     calls: list[Call] = []
     async with serving(calls.append) as port:
         waiting = [asyncio.ensure_future(port.call(b"%d" % number)) for number in range(20)]

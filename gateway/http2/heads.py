@@ -1,0 +1,138 @@
+"""What header blocks mean: the head of a request, and of a response or its trailers. Malformed ones end their stream.
+
+RFC 9113 section 8 says what is malformed; gRPC over HTTP/2 which fields it keeps for itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.http2.errors import ErrorCode, StreamFault
+from gateway.http2.grpc_fields import INTERNAL, UNKNOWN, decode_binary, decode_message, parse_timeout_us
+from gateway.http2.hpack_table import Field
+
+Metadata = tuple[tuple[str, str | bytes], ...]
+
+_OF_CONNECTIONS: Final = frozenset({"connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"})
+# Never part of a call's metadata: they belong to the two protocols below it.
+_RESERVED: Final = frozenset(
+    {"te", "content-type", "content-length", "host", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"}
+)
+_CONTENT_TYPE: Final = "application/grpc"
+
+
+class RequestHead:
+    """A request's header block. `refused`: (HTTP status, gRPC status or None, words) when it can't become a call."""
+
+    __slots__ = ("content_length", "encoding", "metadata", "path", "refused", "timeout_us")
+
+    def __init__(self) -> None:
+        self.path = ""
+        self.timeout_us: int | None = None
+        self.encoding = "identity"
+        self.content_length: int | None = None
+        self.metadata: Metadata = ()
+        self.refused: tuple[int, int | None, str] | None = None
+
+
+class ResponseHead:
+    """A response's header block or trailers: those have no `http_status` unless the response is nothing else."""
+
+    __slots__ = ("encoding", "grpc_message", "grpc_status", "http_status", "is_grpc", "metadata")
+
+    def __init__(self) -> None:
+        self.http_status: int | None = None
+        self.grpc_status: int | None = None
+        self.grpc_message = ""
+        self.encoding = "identity"
+        self.is_grpc = False
+        self.metadata: Metadata = ()
+
+
+def request_head(fields: list[Field]) -> RequestHead:
+    """Raises: StreamFault for a malformed one."""
+    head = RequestHead()
+    pseudo: dict[str, str] = {}
+    rest: list[Field] = []
+    for field in fields:
+        name, value = field
+        if name[0] != ":":
+            rest.append(field)
+        elif rest or name in pseudo or name not in {":method", ":scheme", ":path", ":authority"}:
+            raise StreamFault(ErrorCode.PROTOCOL_ERROR, f"pseudo-header {name} repeated, unknown or after others")
+        else:
+            pseudo[name] = value
+    if not pseudo.get(":path") or ":method" not in pseudo or ":scheme" not in pseudo:
+        raise StreamFault(ErrorCode.PROTOCOL_ERROR, ":method, :scheme and :path are wanted, not empty")
+    head.path = pseudo[":path"]
+    special: dict[str, str] = {}
+    metadata: list[tuple[str, str | bytes]] = []
+    for field in rest:
+        name, value = field
+        if name in _RESERVED:
+            special[name] = value
+        elif name in _OF_CONNECTIONS:
+            raise StreamFault(ErrorCode.PROTOCOL_ERROR, f"{name} belongs to HTTP/1")
+        elif name.endswith("-bin"):
+            metadata += _binary(name, value)
+        else:
+            metadata.append(field)
+    head.metadata = tuple(metadata)
+    _take_special(head, pseudo[":method"], special)
+    return head
+
+
+def _take_special(head: RequestHead, method: str, special: dict[str, str]) -> None:
+    if special.get("te", "trailers") != "trailers":
+        raise StreamFault(ErrorCode.PROTOCOL_ERROR, "te may only be trailers")
+    if "content-length" in special:
+        length = special["content-length"]
+        if not (length.isascii() and length.isdigit() and len(length) < 19):
+            raise StreamFault(ErrorCode.PROTOCOL_ERROR, "content-length is no number")
+        head.content_length = int(length)
+    head.encoding = special.get("grpc-encoding", "identity")
+    timeout = special.get("grpc-timeout")
+    if timeout is not None:
+        head.timeout_us = parse_timeout_us(timeout)
+        if head.timeout_us is None:
+            head.refused = (200, INTERNAL, f"malformed grpc-timeout: {timeout[:64]!r}")
+    if method != "POST":
+        head.refused = (405, None, "gRPC calls are POST requests")
+    elif not special.get("content-type", "").startswith(_CONTENT_TYPE):
+        head.refused = (415, None, f"content-type {_CONTENT_TYPE} is wanted")
+
+
+def response_head(fields: list[Field]) -> ResponseHead:
+    """Of headers and trailers alike. Raises: StreamFault for a malformed one."""
+    head = ResponseHead()
+    metadata: list[tuple[str, str | bytes]] = []
+    for name, value in fields:
+        if name == ":status":
+            head.http_status = int(value) if len(value) == 3 and value.isascii() and value.isdigit() else None
+            if head.http_status is None:
+                raise StreamFault(ErrorCode.PROTOCOL_ERROR, ":status is no number of three digits")
+        elif name == "grpc-status":
+            known = len(value) <= 3 and value.isascii() and value.isdigit()
+            head.grpc_status = int(value) if known else UNKNOWN
+        elif name == "grpc-message":
+            head.grpc_message = decode_message(value)
+        elif name == "content-type":
+            head.is_grpc = value.startswith(_CONTENT_TYPE)
+        elif name == "grpc-encoding":
+            head.encoding = value
+        elif name[0] == ":" or name in _OF_CONNECTIONS:
+            raise StreamFault(ErrorCode.PROTOCOL_ERROR, f"{name} in a response")
+        elif name in _RESERVED:
+            continue
+        elif name.endswith("-bin"):
+            metadata += _binary(name, value)
+        else:
+            metadata.append((name, value))
+    head.metadata = tuple(metadata)
+    return head
+
+
+def _binary(name: str, value: str) -> list[tuple[str, str | bytes]]:
+    """One entry for each of the values that a "-bin" field joins by commas; what is no base64 is left out."""
+    decoded = [decode_binary(part) for part in value.split(",")]
+    return [(name, raw) for raw in decoded if raw is not None]

@@ -1,0 +1,277 @@
+"""The server's end of a connection: calls come in whole, responses go out; drained in two stages, bounded in time."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from gateway.http2 import frames
+from gateway.http2.bounds import Bounds, Buffers
+from gateway.http2.connection import DRAINING, Connection
+from gateway.http2.errors import ConnectionFault, ErrorCode, HeaderListTooLarge, StreamFault
+from gateway.http2.grpc_fields import INTERNAL, RESOURCE_EXHAUSTED, UNIMPLEMENTED
+from gateway.http2.heads import RequestHead, request_head
+from gateway.http2.hpack_own import OwnDecoder
+from gateway.http2.hpack_reader import HeaderReader
+from gateway.http2.messages import MessageRefused
+from gateway.http2.reader import Data
+from gateway.http2.responses import refusal_block
+from gateway.http2.server_time import ServerTime
+from gateway.http2.stream import HeaderBlock, Kind, Message, Stream
+
+MAX_QUEUED_PARTS = 256  # of a streaming response whose reader is slow
+
+
+class ServerConnection(Connection):
+    """`streaming`: the paths whose messages are told one by one; every other call is told when it is whole."""
+
+    def __init__(
+        self, bounds: Bounds, buffers: Buffers, refused: Counter[str], streaming: frozenset[str], now_us: int
+    ) -> None:
+        super().__init__(bounds, buffers, refused, now_us)
+        decoder = OwnDecoder(bounds.max_header_table_bytes, bounds.max_header_list_bytes)
+        self._heads: HeaderReader[RequestHead] = HeaderReader(decoder, request_head, bounds.max_cached_blocks)
+        self._streaming = streaming
+        self._preface = frames.PREFACE
+        self.drain_us: int | None = None  # when draining began
+        self._last_allowed = frames.MAX_STREAM_ID
+        self._time = ServerTime(now_us)
+        self.outbox.control(
+            frames.settings(
+                (
+                    (frames.HEADER_TABLE_SIZE, bounds.max_header_table_bytes),
+                    (frames.MAX_CONCURRENT_STREAMS, bounds.max_concurrent_streams),
+                    (frames.INITIAL_WINDOW_SIZE, self.intake.windows.stream_bytes),
+                    (frames.MAX_FRAME_SIZE, bounds.frame_bytes),
+                    (frames.MAX_HEADER_LIST_SIZE, bounds.max_header_list_bytes),
+                )
+            )
+            + self.intake.windows.open()
+        )
+
+    # Commands
+
+    def opening(self, data: Data) -> Data:
+        """What of the first bytes comes after the client's preface; to be asked until `awaits_preface` is False."""
+        wanted = self._preface
+        if data[: len(wanted)] != wanted[: len(data)]:
+            self.fail(ConnectionFault(ErrorCode.PROTOCOL_ERROR, "this port speaks gRPC (HTTP/2) only"))
+            return b""
+        self._preface = wanted[len(data) :]
+        return data[len(wanted) :]
+
+    @property
+    def awaits_preface(self) -> bool:
+        """Whether the client's first 24 bytes are still to come."""
+        return bool(self._preface)
+
+    def respond(self, stream: Stream, head: HeaderBlock, message: Message, tail: HeaderBlock) -> bool:
+        """The whole answer of a unary call. False when there was no room to buffer it: it was refused in its place."""
+        if stream.id not in self.streams:
+            return True
+        if isinstance(message, bytes) and self.outbox.message(stream, head, message, tail):
+            return True
+        try:
+            self.intake.hold(stream, len(message) if isinstance(message, bytes) else sum(map(len, message)))
+        except MessageRefused as refusal:
+            self._refuse(stream, refusal)
+            return False
+        self.outbox.headers(stream, head, last=False)
+        self.outbox.queue(stream, message, tail, ends=True)
+        return True
+
+    def respond_without(self, stream: Stream, block: HeaderBlock) -> None:
+        """Trailers only: an error, or the end of a streaming call that sent nothing."""
+        if stream.id in self.streams:
+            if stream.queued is not None:
+                self.outbox.forget(stream)
+            self.outbox.headers(stream, block, last=True)
+
+    def begin(self, stream: Stream, head: HeaderBlock) -> None:
+        """The headers of a streaming response."""
+        if stream.id in self.streams:
+            self.outbox.headers(stream, head, last=False)
+
+    def push(self, stream: Stream, message: bytes) -> bool:
+        """One message of a streaming response. False: its reader is too slow, and the stream was reset."""
+        if stream.id not in self.streams:
+            return False
+        if stream.queued is not None and len(stream.queued.parts) > MAX_QUEUED_PARTS:
+            self.refused["slow_stream"] += 1
+            self.reset(stream, ErrorCode.ENHANCE_YOUR_CALM)
+            return False
+        self.outbox.queue(stream, message, None, ends=False)
+        return True
+
+    def finish(self, stream: Stream, tail: HeaderBlock) -> None:
+        """The trailers of a streaming response."""
+        if stream.id in self.streams:
+            self.outbox.queue(stream, None, tail, ends=True)
+
+    def drain(self, now_us: int) -> None:
+        """Ask the client to send no more: a GOAWAY that refuses nothing, and once its PING is back one that does."""
+        if self.drain_us is None:
+            self.drain_us = now_us
+            self.outbox.control(frames.goaway(frames.MAX_STREAM_ID, ErrorCode.NO_ERROR) + frames.ping(DRAINING))
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do but to write what is in the outbox, and close."""
+        drained = self._last_allowed < frames.MAX_STREAM_ID and not self.streams
+        return self.fault is not None or drained
+
+    @property
+    def draining(self) -> bool:
+        """Whether the client was asked to go."""
+        return self.drain_us is not None
+
+    def tick(self, now_us: int) -> None:
+        """Whatever depends on time alone; called about once a second."""
+        try:
+            self._time.check(self, now_us)
+            self._tick(now_us)
+        except ConnectionFault as fault:
+            self.fail(fault)
+
+    def time_out(self, stream: Stream) -> None:
+        """The rest of its request doesn't come."""
+        self._refuse(stream, MessageRefused(INTERNAL, "the rest of the request did not come in time"))
+
+    def note(self, bound: str) -> None:
+        """Count what was turned away."""
+        self.refused[bound] += 1
+
+    # What the frame loop tells
+
+    def block(self, stream_id: int, block: bytes, ends: int, now_us: int) -> None:
+        """The head of a new call, or the trailers of one that is open."""
+        if stream_id <= self.last_id:
+            self._late_block(stream_id, block, ends, now_us)
+            return
+        if not stream_id & 1 or not self.peer.came:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"HEADERS on stream {stream_id}, or before SETTINGS")
+        self.last_id = stream_id
+        outbox = self.outbox
+        stream = Stream(stream_id, self.intake.windows.stream_bytes, outbox.initial_window, now_us)
+        try:
+            head = stream.head = self._heads.read(block)
+        except StreamFault as fault:
+            self.refused["malformed_headers"] += 1
+            self._reset_id(stream_id, fault.code)
+            self._resets.take(now_us)
+            return
+        except HeaderListTooLarge as refusal:
+            self.refused["header_list"] += 1
+            head, words = None, str(refusal)
+        if stream_id > self._last_allowed:
+            self._closed.by_us(stream_id)  # the client hasn't read our GOAWAY yet: the rest of its calls is on the way
+            return
+        if len(self.streams) >= self.bounds.max_concurrent_streams:
+            self.refused["streams"] += 1
+            self._reset_id(stream_id, ErrorCode.REFUSED_STREAM)
+            return
+        self.streams[stream_id] = stream
+        stream.remote_done = ends > 0
+        if head is None:
+            self._refuse(stream, MessageRefused(RESOURCE_EXHAUSTED, words))
+        elif head.refused is not None:
+            if ends:
+                self._turn_away(stream, head)
+        elif head.path in self._streaming:
+            stream.streaming = True
+            self._events.append((Kind.OPENED, stream, None))
+            if ends:
+                self._events.append((Kind.HALF_CLOSED, stream, None))
+        elif ends:
+            self._refuse(stream, MessageRefused(UNIMPLEMENTED, "a unary call came without its message"))
+
+    def _turn_away(self, stream: Stream, head: RequestHead) -> None:
+        """Answer what can't become a call; a body says why to those who don't speak gRPC."""
+        if head.refused is None:
+            return
+        block = refusal_block(*head.refused)
+        _, code, words = head.refused
+        if code is None:
+            self.outbox.headers(stream, block, last=False)
+            self.outbox.queue(stream, words.encode(), None, ends=True, framed=False)
+        else:
+            self.respond_without(stream, block)
+
+    def _late_block(self, stream_id: int, block: bytes, ends: int, now_us: int) -> None:
+        """Trailers of a request carry nothing that we read, but they change the tables all the same."""
+        try:
+            self._heads.read(block)
+        except (StreamFault, HeaderListTooLarge):
+            self.refused["malformed_headers"] += 1  # for a request's head, which trailers are not
+        stream = self.streams.get(stream_id)
+        if stream is None or stream.remote_done:
+            self._stray(stream_id, "HEADERS", now_us)
+        elif not ends:
+            fault = StreamFault(ErrorCode.PROTOCOL_ERROR, "a second header block that isn't the last")
+            self._fault(stream, fault, now_us)
+        else:
+            self.data(b"", 0, 0, stream_id, frames.END_STREAM, 0, now_us)
+
+    def _taken(self, stream: Stream, data: Data, start: int, stop: int) -> None:
+        if stream.head is not None and stream.head.refused is not None:
+            if stream.data_bytes > 65_536 and not stream.local_done and stream.queued is None:
+                self._turn_away(stream, stream.head)
+            return
+        if start == stop or (not stream.streaming and self.intake.whole(stream, data, start, stop)):
+            return
+        encoding = "identity" if stream.head is None else stream.head.encoding
+        for message in self.intake.pieces(stream, data, start, stop, encoding):
+            if stream.streaming:
+                self._events.append((Kind.MESSAGE, stream, message))
+            elif stream.message is None:
+                stream.message = message
+            else:
+                raise MessageRefused(UNIMPLEMENTED, "a unary call brought more than one message")
+        if stream.streaming and stream.assembler is not None and stream.assembler.between_messages:
+            self.intake.release(stream)
+
+    def _half_closed(self, stream: Stream) -> None:
+        head, assembler = stream.head, stream.assembler
+        if head is not None and head.content_length is not None and head.content_length != stream.data_bytes:
+            raise StreamFault(ErrorCode.PROTOCOL_ERROR, "the DATA is not as long as content-length says")
+        if head is not None and head.refused is not None:
+            if not stream.local_done and stream.queued is None:
+                self._turn_away(stream, head)
+            return
+        if assembler is not None and not assembler.between_messages:
+            raise MessageRefused(INTERNAL, "the request ended within a message")
+        if stream.streaming:
+            self._events.append((Kind.HALF_CLOSED, stream, None))
+        elif stream.message is None:
+            raise MessageRefused(UNIMPLEMENTED, "a unary call came without its message")
+        else:
+            self.controls.calls += 1
+            self._events.append((Kind.REQUEST, stream, None))
+
+    def _refuse(self, stream: Stream, refusal: MessageRefused) -> None:
+        if stream.streaming:
+            self.reset(stream, ErrorCode.CANCEL)
+            self._events.append((Kind.RESET, stream, None))
+        else:
+            self.respond_without(stream, refusal_block(200, refusal.code, refusal.reason))
+
+    def _sent(self, stream: Stream) -> None:
+        if not stream.remote_done:  # the client need not send the rest (RFC 9113 8.1)
+            self._reset_id(stream.id, ErrorCode.NO_ERROR)
+        self._close(stream)
+
+    def _was_reset(self, stream: Stream, code: int) -> None:
+        self._events.append((Kind.RESET, stream, None))
+
+    def _goaway(self, last_id: int) -> None:
+        """The client opens no more: what is open goes on."""
+
+    def drain_heard(self) -> None:
+        if self.drain_us is not None and self._last_allowed == frames.MAX_STREAM_ID:
+            self._last_allowed = self.last_id
+            self.outbox.control(frames.goaway(self.last_id, ErrorCode.NO_ERROR))
+
+    def _is_idle(self, stream_id: int) -> bool:
+        return not stream_id & 1 or stream_id > self.last_id
+
+    def _last_taken(self) -> int:
+        return min(self.last_id, self._last_allowed)

@@ -1,0 +1,1 @@
+"""HTTP/2 conformance: h2spec against a started gateway, with the list of exceptions."""

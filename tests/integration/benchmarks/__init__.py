@@ -1,0 +1,1 @@
+"""Tests: the benchmarks' peers, as real processes."""

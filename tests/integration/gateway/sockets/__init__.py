@@ -1,0 +1,1 @@
+"""Our own transport on real sockets, within the test's own loop: uvloop, as the gateway has it."""
