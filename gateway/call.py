@@ -44,6 +44,10 @@ class Deadline:
         return left_us / 1e6 if left_us > 0 else 0.0
 
 
+def _finished(_message: bytes | None, _failure: Failure | None, _headers: Headers) -> None:
+    """In place of a transport's `finish` once it ran: an ended call holds on to nobody, so memory is freed at once."""
+
+
 class Call:
     """A unary call: `method` is the bare name ("Predict"), `message` the request's bytes, metadata keys lower-case."""
 
@@ -86,17 +90,20 @@ class Call:
         if not self.ended:
             self.answered = True
             self._end()
-            self._finish(message, None, headers)
+            finish, self._finish = self._finish, _finished
+            finish(message, None, headers)
 
     def fail(self, failure: Failure, headers: Headers = ()) -> None:
         if not self.ended:
             self._end()
-            self._finish(None, failure, headers)
+            finish, self._finish = self._finish, _finished
+            finish(None, failure, headers)
 
     def abandon(self) -> None:
         """The client cancelled or went away: nothing is sent, everyone who waits for the end is told."""
         if not self.ended:
             self._end()
+            self._finish = _finished
 
     def on_end(self, callback: Callable[[], None]) -> None:
         """Run `callback` once when the call ends for whatever reason; at once if it already has."""

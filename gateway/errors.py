@@ -112,4 +112,5 @@ class UpstreamFailed(Failure):
         self.code = code
         self.fate = fate
         self.trailers = tuple(trailers)
+        self.reached = fate is not Fate.REFUSED  # whether there was a connection to the replica
         self.origin: object | None = None  # the replica it came from, for those who must avoid it

@@ -11,14 +11,14 @@ COPIED: Final = ("gateway", "protos")
 # Folder -> its modules, or all ("*"); compiled together, so that they call one another as C functions.
 HOT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "gateway": ("call", "errors"),
+        "gateway": ("call",),
         "gateway/http2": ("*",),
         "gateway/http2/shell": ("client", "deadlines", "flusher", "link", "server"),
         "gateway/limits": ("admission", "retry_budget", "suspects"),
         "gateway/predict": ("context", "forward", "guard", "handle", "inspect", "journey"),
-        "gateway/server": ("accounts", "http2", "methods", "status", "streams"),
+        "gateway/server": ("accounts", "http2", "methods", "status"),
         "gateway/telemetry": ("counters",),
-        "gateway/upstream": ("catalog", "courier", "http2", "pool", "replica"),
+        "gateway/upstream": ("catalog", "courier", "http2", "pool", "replica", "request_blocks", "wiring"),
         "gateway/wire": ("check", "dtype", "encode", "forms", "reasons", "signature", "spec", "tensor"),
     }
 )

@@ -146,25 +146,29 @@ class Gateway:
         refusing = asyncio.create_task(self.server.stop(timeout_s + FLUSH_S), name="refuse new calls")
         await asyncio.sleep(DRAIN_LOOK_S)  # let it begin: until then calls still come in
         await self._calls_end(timeout_s)
-        if not self.context.admission.unfinished:
-            await self.server.stop(FLUSH_S)  # the last replies leave; whoever watches health would watch for ever
-        cut_off = bool(self.context.admission.unfinished)
+        if not self._unfinished():
+            await self.server.stop(FLUSH_S)  # the last goodbyes; whoever watches health would watch for ever
+        cut_off = self._unfinished()
         await self.close()
         await refusing
         return not cut_off
 
     async def _calls_end(self, timeout_s: float) -> None:
-        """Wait for the calls in flight, so long."""
+        """Wait, so long, for the calls in flight and for their replies to leave."""
         for _ in range(ceil(timeout_s / DRAIN_LOOK_S)):
-            if not self.context.admission.unfinished:
+            if not self._unfinished():
                 return
             await asyncio.sleep(DRAIN_LOOK_S)
 
+    def _unfinished(self) -> bool:
+        return self.context.admission.unfinished > 0 or self.server.unfinished > 0
+
     async def close(self) -> None:
         """End whatever was started; of no consequence for what was not."""
-        if self._health_task is not None:
-            self._health_task.cancel()
-            await asyncio.wait([self._health_task])
+        for task in (self._health_task, self._renewing):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         if self._reloads is not None:
             await self._reloads.close()
         await self.server.stop(0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import signal
@@ -15,12 +14,11 @@ import structlog
 import uvloop
 
 from gateway.admin.cannot_serve import CannotServe
+from gateway.app import memory
 from gateway.app.gateway import Bound, Gateway
 from gateway.app.report import BUILD
 from gateway.config.settings import Settings
 from gateway.server.listen import CannotListen
-
-GC_ALLOCATIONS = 10_000  # net, between two looks; 700 are crossed by the calls in flight alone
 
 EXIT_OK, EXIT_CUT_OFF, EXIT_WRONG_INPUT = 0, 1, 2
 
@@ -38,6 +36,7 @@ def run(
 
     Returns the exit status: 0; 1 when calls were cut off or a second signal came; 2 when it could not start.
     """
+    memory.keep_freed_memory()
     return uvloop.run(_run(settings, config_path, state_dir, port_file, exit_with_parent))
 
 
@@ -66,19 +65,12 @@ async def _run(
         await gateway.close()
         print(f"gateway: {port_file}: cannot be written: {error.strerror}; give another --port-file", file=sys.stderr)
         return EXIT_WRONG_INPUT
-    _spare_the_collector()
+    memory.settle()
     await stop.wait()
     log.info("draining", unfinished=gateway.context.admission.unfinished)
     clean = await gateway.drain()
     log.info("stopped", calls_cut_off=not clean)
     return EXIT_OK if clean else EXIT_CUT_OFF
-
-
-def _spare_the_collector() -> None:
-    """What a start leaves lives as long as the process, and calls leave no cycles: look seldom, at what came since."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_ALLOCATIONS, 20, 20)
 
 
 def _words(error: OSError) -> str:

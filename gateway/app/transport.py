@@ -14,7 +14,7 @@ from gateway.server.http2 import Http2Server
 from gateway.server.listen import Handle, Listen, TlsPaths
 from gateway.telemetry.collector import Samples
 from gateway.telemetry.counters import Counters
-from gateway.upstream.http2 import Wiring
+from gateway.upstream.wiring import Wiring
 
 
 class Server(Protocol):
@@ -29,6 +29,10 @@ class Server(Protocol):
     @property
     def connections(self) -> int:
         """Clients connected now, where the transport knows."""
+
+    @property
+    def unfinished(self) -> int:
+        """Clients that are owed the end of a call, where the transport knows."""
 
     async def start(self) -> None:
         """Listen. Raises: CannotListen; OSError for a certificate."""
@@ -91,4 +95,5 @@ def listen_of(settings: Settings) -> Listen:
         tls=None if tls is None else TlsPaths(tls.cert_file, tls.key_file, tls.client_ca_file),
         bounds=settings.http2.bounds,
         max_connections=settings.http2.max_connections,
+        max_streaming_calls=settings.http2.max_streaming_calls,
     )

@@ -18,8 +18,8 @@ from gateway.routing.route import ModelRoute, VersionMode
 from gateway.routing.table import RouteTable
 from gateway.upstream.connect import connector
 from gateway.upstream.fleet import Fleet
-from gateway.upstream.http2 import Wiring
 from gateway.upstream.replica import highest_common
+from gateway.upstream.wiring import Wiring
 
 log = structlog.get_logger("app")
 

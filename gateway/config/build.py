@@ -87,10 +87,12 @@ class Builder:
         )
 
     def _http2(self, given: Http2) -> Http2Settings | None:
-        keys = given.model_dump(exclude={"max_connections", "max_buffered_bytes"})
+        keys = given.model_dump(exclude={"max_connections", "max_streaming_calls", "max_buffered_bytes"})
         largest = self._configuration.server.max_message_bytes
         bounds = self._tried(("http2",), lambda: Bounds(max_message_bytes=largest, **keys))
-        return Http2Settings(bounds, given.max_connections, given.max_buffered_bytes) if bounds else None
+        if bounds is None:
+            return None
+        return Http2Settings(bounds, given.max_connections, given.max_streaming_calls, given.max_buffered_bytes)
 
     def _upstream(self, name: str, given: sections.Upstream) -> UpstreamSettings | None:
         place: Place = ("upstreams", name)

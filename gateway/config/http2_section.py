@@ -19,6 +19,8 @@ class Http2(Section):
 
     max_connections: Count = 10_000
     """Clients connected at once, in this process; more are turned away. HAProxy and nginx have such a bound too."""
+    max_streaming_calls: Count = 1000
+    """Unfinished calls of health's Watch and of reflection in this process; more get RESOURCE_EXHAUSTED."""
     max_concurrent_streams: Count = 1000
     """Unfinished calls on one client connection; clients wait to send more. gRPC sets none, Go 250, nginx 128."""
     max_header_list_bytes: Annotated[int, Field(ge=1024, le=MIB)] = 16 * 1024
@@ -47,13 +49,16 @@ class Http2(Section):
     max_window_bytes: Annotated[int, Field(ge=65_535, le=2**31 - 1)] = 16 * MIB
     """How far it grows. gRPC's."""
     frame_bytes: Annotated[int, Field(ge=16_384, le=2**24 - 1)] = MIB
-    """Largest DATA frame taken."""
+    """Largest DATA frame taken. Other frames end the connection beyond 64 KiB, or four times max_header_list_bytes."""
+    max_decompressed_bytes: Count = 16 * MIB
+    """What compressed messages may grow to, each, and all that one read brings: nothing else is done meanwhile."""
     max_stream_bytes: Count = 576 * MIB
     """Buffered for one call: a whole request and a whole reply must fit."""
     max_connection_bytes: Count = 1024 * MIB
     """Buffered for all calls of a connection; beyond half of it nothing more is read from it."""
-    max_buffered_bytes: Count = 1024 * MIB
-    """Buffered for all connections of this process; messages beyond it are refused with RESOURCE_EXHAUSTED."""
+    max_buffered_bytes: Count = 2048 * MIB
+    """Buffered for all connections of this process; messages beyond it are refused with RESOURCE_EXHAUSTED.
+    Twice max_connection_bytes at least leaves room for others beside the greediest connection."""
     preface_timeout_s: Seconds | None = 10.0
     """Seconds a new client has to say that it speaks HTTP/2; null waits for ever. Go's."""
     request_timeout_s: Seconds | None = 60.0
@@ -63,7 +68,8 @@ class Http2(Section):
     idle_timeout_s: Seconds | None = 3600.0
     """Seconds without a call before a client is asked to go; null keeps it. Envoy's."""
     keepalive_s: Seconds | None = 7200.0
-    """Seconds of silence, while calls are open, before a PING asks whether the peer lives; null never asks. gRPC's."""
+    """Seconds of silence, while calls are open, before a PING asks whether the client lives; null never asks. gRPC's.
+    Replicas, which are polled, are asked after 20 at most, and given 5."""
     keepalive_timeout_s: Seconds = 20.0
     """Seconds for its answer, after which the connection ends. gRPC's."""
     max_age_s: Seconds | None = None

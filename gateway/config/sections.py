@@ -45,7 +45,7 @@ class Server(Section):
     unix_socket: Text | None = None
     """Path of a Unix socket to listen on as well."""
     transport: Literal["http2", "grpcio"] = "http2"
-    """The gRPC implementation that serves clients: http2 is our own, grpcio the reference that costs ten times more."""
+    """The gRPC implementation that serves clients: http2 is our own, grpcio the reference, many times dearer."""
     max_message_bytes: Annotated[int, Field(ge=1024, le=2**31 - 1)] = 256 * 1024 * 1024
     """Largest message taken from clients and replicas, in bytes."""
     max_concurrent_calls: Count = 4096

@@ -56,6 +56,7 @@ class Http2Settings:
 
     bounds: Bounds = field(default_factory=Bounds)
     max_connections: int = 10_000
+    max_streaming_calls: int = 1000
     max_buffered_bytes: int = 1024 * MIB
 
 

@@ -19,7 +19,8 @@ class Bounds:
     Times are seconds; None switches a time off.
     """
 
-    max_message_bytes: int = 256 * MIB  # of one message, also once decompressed
+    max_message_bytes: int = 256 * MIB  # of one message
+    max_decompressed_bytes: int = 16 * MIB  # of one message, and of all in one read: nothing else is done meanwhile
     max_header_list_bytes: int = 16 * 1024  # gRPC C-core's hard limit of metadata
     max_header_table_bytes: int = 4096  # RFC 7541's default
     max_cached_blocks: int = 64  # header blocks looked up by their bytes; four times HAProxy's 16 per connection
@@ -35,7 +36,7 @@ class Bounds:
     min_window_update_bytes: int = 1024  # smaller WINDOW_UPDATEs count as control frames; after Envoy's bound on them
     window_bytes: int = 256 * 1024  # what a peer may send unasked on a stream; grown with bandwidth x delay
     max_window_bytes: int = 16 * MIB  # how far: gRPC's limit
-    frame_bytes: int = MIB  # of a DATA frame we take; read as it comes, so it costs nothing
+    frame_bytes: int = MIB  # of a DATA frame, read as it comes; other frames: max_block_bytes
     max_stream_bytes: int = 576 * MIB  # buffered for one call: a whole request and a whole reply
     max_connection_bytes: int = 1024 * MIB  # buffered for all calls of a connection; beyond half it isn't read from
     preface_timeout_s: float | None = 10.0  # from accept to the client's SETTINGS: Go's

@@ -8,6 +8,7 @@ from gateway.http2 import frames
 from gateway.http2.bounds import Bounds, Buffers
 from gateway.http2.connection import Connection
 from gateway.http2.errors import ConnectionFault, ErrorCode, HeaderListTooLarge, StreamFault
+from gateway.http2.greeting import client_greeting
 from gateway.http2.grpc_fields import (
     INTERNAL,
     RESOURCE_EXHAUSTED,
@@ -32,19 +33,7 @@ class ClientConnection(Connection):
         self._heads: HeaderReader[ResponseHead] = HeaderReader(decoder, response_head, bounds.max_cached_blocks)
         self._next_id = 1
         self.draining = False
-        self.outbox.control(
-            frames.PREFACE
-            + frames.settings(
-                (
-                    (frames.HEADER_TABLE_SIZE, bounds.max_header_table_bytes),
-                    (frames.ENABLE_PUSH, 0),
-                    (frames.INITIAL_WINDOW_SIZE, self.intake.windows.stream_bytes),
-                    (frames.MAX_FRAME_SIZE, bounds.frame_bytes),
-                    (frames.MAX_HEADER_LIST_SIZE, bounds.max_header_list_bytes),
-                )
-            )
-            + self.intake.windows.open()
-        )
+        self.outbox.control(client_greeting(bounds, self.intake.windows))
 
     # Commands
 
@@ -65,7 +54,7 @@ class ClientConnection(Connection):
             return stream
         size = len(message) if isinstance(message, bytes) else sum(map(len, message))
         try:
-            self.intake.hold(stream, size + PREFIX_BYTES)
+            self.intake.hold_leaving(stream, size + PREFIX_BYTES)
         except MessageRefused:
             self._close(stream)
             self._next_id = self.last_id = stream_id

@@ -17,7 +17,7 @@ from gateway.http2.blocks import priority_of
 from gateway.http2.bounds import Bounds, Buffers
 from gateway.http2.closed import ClosedStreams
 from gateway.http2.errors import ConnectionFault, ErrorCode, StreamFault
-from gateway.http2.floods import Bucket
+from gateway.http2.floods import Bucket, Updates
 from gateway.http2.intake import Intake
 from gateway.http2.keepalive import PAYLOAD as KEEPALIVE
 from gateway.http2.keepalive import Keepalive
@@ -45,9 +45,11 @@ class Connection(Role):
         self.opened_us = self.heard_us = self.idle_since_us = now_us
         self.outbox = Outbox(bounds.max_unsent_controls, self._sent)
         self.intake = Intake(bounds, buffers, self.outbox)
+        self.outbox.emptied = self.intake.release_left
         self.peer = PeerSettings(self.outbox)
         self.controls = Bucket("control frames", bounds.max_control_frames, bounds.control_frames_per_s)
-        self._resets = Bucket("resets", bounds.max_resets, bounds.resets_per_s)
+        self._resets = Bucket("resets", bounds.max_resets, bounds.resets_per_s, per_call=1)
+        self._updates = Updates(self.controls, bounds.min_window_update_bytes)
         self._reader = FrameReader(bounds, self)
         self._closed = ClosedStreams(bounds, self.controls, self.outbox)
         self._keepalive = Keepalive(bounds, self.outbox)
@@ -57,14 +59,15 @@ class Connection(Role):
 
     def receive(self, data: Data, now_us: int) -> list[Event]:
         """What these bytes mean for calls; after a fault nothing is read any more."""
-        events = self._events = []
         if self.fault is None:
             self.heard_us = now_us
+            self.intake.inflater.left_bytes = self.bounds.max_decompressed_bytes
             try:
                 self._reader.read(data, now_us)
                 self._check_unsent()
             except ConnectionFault as fault:
                 self.fail(fault)
+        events, self._events = self._events, []  # none is kept: messages may be large
         return events
 
     def fail(self, fault: ConnectionFault) -> None:
@@ -85,7 +88,7 @@ class Connection(Role):
 
     def reset(self, stream: Stream, code: ErrorCode) -> None:
         """End a stream at once, from our side; nothing when it has ended."""
-        if stream.id in self.streams:
+        if self.streams.get(stream.id) is stream:  # not another connection's of that number
             self.outbox.forget(stream)
             self._reset_id(stream.id, code)
             self._close(stream)
@@ -94,9 +97,11 @@ class Connection(Role):
     def crowded(self) -> bool:
         """Whether so much is buffered for this connection that it should not be read from.
 
-        Never while all of it is messages whose rest is to come: nothing but reading on makes room then.
+        What waits to be sent doesn't count: only reading on brings the windows for it. Nor does it while all of it is
+        messages whose rest is to come: nothing but reading on makes room then.
         """
-        much = self.intake.held_bytes * 2 > self.bounds.max_connection_bytes
+        taken_bytes = self.intake.held_bytes - self.intake.leaving_bytes
+        much = taken_bytes * 2 > self.bounds.max_connection_bytes
         return much and any(stream.remote_done for stream in self.streams.values())
 
     def _tick(self, now_us: int) -> None:
@@ -122,7 +127,8 @@ class Connection(Role):
             return
         if start == stop and not ends:
             self.controls.take(now_us)
-        stream.moved_us = now_us
+        else:
+            stream.moved_us = now_us
         stream.data_bytes += stop - start
         try:
             self.intake.window(stream, flow, ends > 0)
@@ -161,22 +167,19 @@ class Connection(Role):
         elif kind == frames.SETTINGS:
             self._settings(stream_id, payload, flags)
         elif kind == frames.GOAWAY:
-            _check(kind, stream_id == 0, len(payload) >= 8)
+            frames.check(kind, stream_id == 0, len(payload) >= 8)
             self._goaway(int.from_bytes(payload[:4], "big") & frames.STREAM_MASK)
         elif kind == frames.PUSH_PROMISE:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a PUSH_PROMISE, which nobody may send us")
         elif kind == frames.PRIORITY:
-            self._priority(stream_id, payload)
+            self._priority(stream_id, payload, now_us)
 
     def _window_update(self, stream_id: int, payload: bytes, now_us: int) -> None:
-        _check(frames.WINDOW_UPDATE, True, len(payload) == 4)
+        frames.check(frames.WINDOW_UPDATE, True, len(payload) == 4)
         increment = int.from_bytes(payload, "big") & frames.STREAM_MASK
         stream = self.streams.get(stream_id)
         if not stream_id:
-            self.outbox.window += increment
-            if not increment or self.outbox.window > frames.MAX_WINDOW_BYTES:
-                code = ErrorCode.FLOW_CONTROL_ERROR if increment else ErrorCode.PROTOCOL_ERROR
-                raise ConnectionFault(code, f"a WINDOW_UPDATE by {increment}")
+            self.outbox.all_opened(increment)
         elif stream is None:
             if self._is_idle(stream_id):
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"a WINDOW_UPDATE on stream {stream_id}, idle")
@@ -187,11 +190,13 @@ class Connection(Role):
                 self.outbox.opened(stream, increment)
             except StreamFault as fault:
                 self._fault(stream, fault, now_us)
-        if increment < self.bounds.min_window_update_bytes:
-            self.controls.take(now_us)  # large ones are paid for by DATA that we sent
+        if stream is None and stream_id:
+            self.controls.take(now_us)
+        else:
+            self._updates.take(increment, self.outbox.moved, now_us)
 
     def _rst_stream(self, stream_id: int, payload: bytes, now_us: int) -> None:
-        _check(frames.RST_STREAM, stream_id > 0, len(payload) == 4)
+        frames.check(frames.RST_STREAM, stream_id > 0, len(payload) == 4)
         stream = self.streams.get(stream_id)
         if stream is not None:
             timeout_us = None if stream.head is None else stream.head.timeout_us
@@ -207,7 +212,7 @@ class Connection(Role):
             self.controls.take(now_us)
 
     def _ping(self, stream_id: int, payload: bytes, flags: int) -> None:
-        _check(frames.PING, stream_id == 0, len(payload) == 8)
+        frames.check(frames.PING, stream_id == 0, len(payload) == 8)
         if not flags & frames.ACK:
             self.outbox.control(frames.ping_ack(payload))
         elif payload == SAMPLE:
@@ -218,16 +223,20 @@ class Connection(Role):
             self.drain_heard()
 
     def _settings(self, stream_id: int, payload: bytes, flags: int) -> None:
-        _check(frames.SETTINGS, stream_id == 0, not (len(payload) if flags & frames.ACK else len(payload) % 6))
+        frames.check(frames.SETTINGS, stream_id == 0, not (len(payload) if flags & frames.ACK else len(payload) % 6))
         if not flags & frames.ACK:
             self.peer.take(payload, self.streams.values())
             self.outbox.control(frames.SETTINGS_ACK)
 
-    def _priority(self, stream_id: int, payload: bytes) -> None:
+    def _priority(self, stream_id: int, payload: bytes, now_us: int) -> None:
         try:
             priority_of(stream_id, payload)
         except StreamFault as fault:
-            self._reset_id(stream_id, fault.code)
+            stream = self.streams.get(stream_id)
+            if stream is not None:
+                self._fault(stream, fault, now_us)
+            elif self._is_idle(stream_id):  # which may not be reset
+                raise ConnectionFault(fault.code, fault.reason) from fault
 
     # Ends
 
@@ -253,10 +262,3 @@ class Connection(Role):
     def _reset_id(self, stream_id: int, code: ErrorCode) -> None:
         self._closed.by_us(stream_id)
         self.outbox.control(frames.rst_stream(stream_id, code))
-
-
-def _check(kind: int, stream_fits: bool, length_fits: bool) -> None:
-    if not length_fits:
-        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, f"a frame of kind {kind} with a wrong length")
-    if not stream_fits:
-        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"a frame of kind {kind} on the wrong stream")

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable
 from typing import Final
 
-from gateway.http2.errors import ErrorCode
+from gateway.http2.errors import ConnectionFault, ErrorCode
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEADER_BYTES: Final = 9
@@ -98,3 +98,11 @@ def header_frames(stream_id: bytes, block: bytes, flags: int, max_frame_bytes: i
         last = END_HEADERS if start + max_frame_bytes >= len(block) else 0
         frames += (opening(len(part), CONTINUATION, last), stream_id, part)
     return b"".join(frames)
+
+
+def check(kind: int, stream_fits: bool, length_fits: bool) -> None:
+    """Whether a frame came on a stream and with a length that its kind may have. Raises: ConnectionFault."""
+    if not length_fits:
+        raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, f"a frame of kind {kind} with a wrong length")
+    if not stream_fits:
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"a frame of kind {kind} on the wrong stream")

@@ -70,6 +70,8 @@ def request_head(fields: list[Field]) -> RequestHead:
     for field in rest:
         name, value = field
         if name in _RESERVED:
+            if name == "content-length" and special.get(name, value) != value:
+                raise StreamFault(ErrorCode.PROTOCOL_ERROR, "content-length twice, and not the same")
             special[name] = value
         elif name in _OF_CONNECTIONS:
             raise StreamFault(ErrorCode.PROTOCOL_ERROR, f"{name} belongs to HTTP/1")
@@ -102,12 +104,21 @@ def _take_special(head: RequestHead, method: str, special: dict[str, str]) -> No
         head.refused = (415, None, f"content-type {_CONTENT_TYPE} is wanted")
 
 
+def check_trailers(fields: list[Field]) -> None:
+    """Of a request, which are not read otherwise. Raises: StreamFault for malformed ones."""
+    for name, _ in fields:
+        if name[0] == ":" or name in _OF_CONNECTIONS:
+            raise StreamFault(ErrorCode.PROTOCOL_ERROR, f"{name} in trailers")
+
+
 def response_head(fields: list[Field]) -> ResponseHead:
     """Of headers and trailers alike. Raises: StreamFault for a malformed one."""
     head = ResponseHead()
     metadata: list[tuple[str, str | bytes]] = []
-    for name, value in fields:
+    for index, (name, value) in enumerate(fields):
         if name == ":status":
+            if index:
+                raise StreamFault(ErrorCode.PROTOCOL_ERROR, ":status repeated or after others")
             head.http_status = int(value) if len(value) == 3 and value.isascii() and value.isdigit() else None
             if head.http_status is None:
                 raise StreamFault(ErrorCode.PROTOCOL_ERROR, ":status is no number of three digits")

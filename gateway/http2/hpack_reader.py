@@ -42,15 +42,19 @@ class HeaderReader(Generic[T]):
             return known
         return self._read_new(block)
 
-    def _read_new(self, block: bytes) -> T:
-        self.misses += 1
+    def fields(self, block: bytes) -> list[Field]:
+        """The fields of a block that has another meaning; it changes the tables all the same."""
         decoder = self._decoder
         try:
-            fields = decoder.decode(block)
+            return decoder.decode(block)
         finally:
             if decoder.changed and self._blocks:
                 self._blocks.clear()
-        meaning = self._interpret(fields)
+
+    def _read_new(self, block: bytes) -> T:
+        self.misses += 1
+        decoder = self._decoder
+        meaning = self._interpret(self.fields(block))
         if not decoder.changed and len(block) <= self._max_block_bytes and self._max_blocks > 0:
             if len(self._blocks) >= self._max_blocks:
                 self._blocks.clear()

@@ -8,7 +8,7 @@ from gateway.http2 import frames
 from gateway.http2.bounds import Bounds, Buffers
 from gateway.http2.errors import ErrorCode, StreamFault
 from gateway.http2.grpc_fields import RESOURCE_EXHAUSTED
-from gateway.http2.messages import PREFIX_BYTES, Assembler, MessageRefused
+from gateway.http2.messages import PREFIX_BYTES, Assembler, Inflater, MessageRefused
 from gateway.http2.outbox import Outbox
 from gateway.http2.reader import Data
 from gateway.http2.stream import Stream
@@ -16,13 +16,17 @@ from gateway.http2.windows import ReceiveWindows
 
 
 class Intake:
-    """One connection's. `held_bytes`: of messages that arrived or wait to be sent, until their streams end."""
+    """One connection's. `held_bytes`: of messages that arrived or wait to be sent, until their streams end.
 
-    __slots__ = ("_bounds", "_buffers", "_outbox", "held_bytes", "windows")
+    `leaving_bytes`: those of them that wait to be sent.
+    """
+
+    __slots__ = ("_bounds", "_buffers", "_outbox", "held_bytes", "inflater", "leaving_bytes", "windows")
 
     def __init__(self, bounds: Bounds, buffers: Buffers, outbox: Outbox) -> None:
         self.windows = ReceiveWindows(bounds)
-        self.held_bytes = 0
+        self.held_bytes = self.leaving_bytes = 0
+        self.inflater = Inflater(bounds.max_decompressed_bytes)
         self._bounds = bounds
         self._buffers = buffers
         self._outbox = outbox
@@ -41,9 +45,32 @@ class Intake:
             buffers.refused += 1
             raise MessageRefused(RESOURCE_EXHAUSTED, "no room to buffer the message; try again later")
 
+    def hold_leaving(self, stream: Stream, count: int) -> None:
+        """Count `count` bytes that wait to be sent. Raises: MessageRefused when a bound is reached."""
+        stream.leaving_bytes += count
+        self.leaving_bytes += count
+        self.hold(stream, count)
+
     def release(self, stream: Stream) -> None:
         """The stream ended: nothing of it is held any more."""
         count, stream.held_bytes = stream.held_bytes, 0
+        self.leaving_bytes -= stream.leaving_bytes
+        stream.leaving_bytes = 0
+        self.held_bytes -= count
+        self._buffers.held_bytes -= count
+
+    def release_left(self, stream: Stream) -> None:
+        """All that waited to be sent has left, and the stream goes on."""
+        count, stream.leaving_bytes = stream.leaving_bytes, 0
+        self.leaving_bytes -= count
+        stream.held_bytes -= count
+        self.held_bytes -= count
+        self._buffers.held_bytes -= count
+
+    def release_taken(self, stream: Stream) -> None:
+        """All that came was handed on, and the stream goes on."""
+        count = stream.held_bytes - stream.leaving_bytes
+        stream.held_bytes -= count
         self.held_bytes -= count
         self._buffers.held_bytes -= count
 
@@ -79,12 +106,12 @@ class Intake:
         """Take whatever came; the messages that it makes whole. Raises: MessageRefused."""
         assembler = stream.assembler
         if assembler is None:
-            assembler = stream.assembler = Assembler(self._bounds.max_message_bytes, encoding)
+            assembler = stream.assembler = Assembler(self._bounds.max_message_bytes, encoding, self.inflater)
         before = assembler.wanted_bytes
         self.hold(stream, stop - start)
         messages = assembler.feed(memoryview(data)[start:stop])
         if messages:
-            grown = sum(map(len, messages)) - stream.held_bytes
+            grown = sum(map(len, messages)) - (stream.held_bytes - stream.leaving_bytes)
             if grown > 0:  # by decompression
                 self.hold(stream, grown)
         wanted = assembler.wanted_bytes

@@ -27,14 +27,41 @@ class MessageRefused(Exception):
         self.reason = reason
 
 
+class Inflater:
+    """Decompresses for one connection, which stalls all others: `left_bytes` is how much it still may in this read."""
+
+    __slots__ = ("_max", "left_bytes")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max = self.left_bytes = max_bytes
+
+    def inflate(self, message: bytes, encoding: str, max_message_bytes: int) -> bytes:
+        """A compressed message as it was. Raises: MessageRefused; that takes all that was left."""
+        most, left = min(self._max, max_message_bytes), self.left_bytes
+        if not left:
+            raise _too_much()
+        self.left_bytes = 0
+        try:
+            plain = decompress(message, encoding, min(most, left))
+        except MessageRefused as refusal:
+            if left < most and refusal.code == RESOURCE_EXHAUSTED:
+                raise _too_much() from refusal
+            raise
+        self.left_bytes = left - len(plain)
+        return plain
+
+
 class Assembler:
     """The messages of one stream. `held_bytes`: what it has of the message that isn't whole yet."""
 
-    __slots__ = ("_compressed", "_encoding", "_max", "_message", "_prefix", "_room", "held_bytes", "wanted_bytes")
+    __slots__ = (
+        "_compressed", "_encoding", "_inflater", "_max", "_message", "_prefix", "_room", "held_bytes", "wanted_bytes",
+    )  # fmt: skip
 
-    def __init__(self, max_message_bytes: int, encoding: str) -> None:
+    def __init__(self, max_message_bytes: int, encoding: str, inflater: Inflater) -> None:
         self._max = max_message_bytes
         self._encoding = encoding
+        self._inflater = inflater
         self._prefix = b""
         self._message = BytesIO()
         self._room = 0
@@ -93,12 +120,16 @@ class Assembler:
         message = self._message.getvalue()
         self._message = BytesIO()
         self._room, self.held_bytes, self.wanted_bytes = 0, 0, -1
-        return decompress(message, self._encoding, self._max) if self._compressed else message
+        return self._inflater.inflate(message, self._encoding, self._max) if self._compressed else message
 
 
 def too_large(length: int, max_bytes: int) -> MessageRefused:
     """In the words that clients of gRPC know."""
     return MessageRefused(RESOURCE_EXHAUSTED, f"Received message larger than max ({length} vs. {max_bytes})")
+
+
+def _too_much() -> MessageRefused:
+    return MessageRefused(RESOURCE_EXHAUSTED, "too much to decompress at once; try again later")
 
 
 def decompress(message: bytes, encoding: str, max_bytes: int) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.http2 import frames
-from gateway.http2.errors import ErrorCode, StreamFault
+from gateway.http2.errors import ConnectionFault, ErrorCode, StreamFault
 from gateway.http2.messages import PREFIX_BYTES, prefixed_length
 from gateway.http2.stream import HeaderBlock, Message, Queued, Stream
 
@@ -26,7 +26,7 @@ class Outbox:
     """`writable` is set by the shell: False while the socket's buffer is full. `sent` hears of streams that ended."""
 
     __slots__ = (
-        "_bulky", "_frames", "_max_unsent", "_ready", "_sent", "_unsent", "block_prefix", "frame_bytes",
+        "_bulky", "_frames", "_max_unsent", "_ready", "_sent", "_unsent", "block_prefix", "emptied", "frame_bytes",
         "initial_window", "moved", "window", "writable",
     )  # fmt: skip
 
@@ -42,6 +42,7 @@ class Outbox:
         self._unsent = 0  # answers that collected while the socket took nothing
         self._max_unsent = max_unsent
         self._sent = sent
+        self.emptied: Callable[[Stream], None] | None = None  # hears of streams that stay open with nothing queued
 
     @property
     def pending(self) -> bool:
@@ -85,6 +86,7 @@ class Outbox:
         ):
             return False
         self.window -= size
+        self.moved += size
         stream.send_window -= size
         number = stream.id_bytes
         length = size.to_bytes(3, "big")
@@ -119,6 +121,13 @@ class Outbox:
         """The stream was reset: what it had queued isn't sent."""
         stream.queued = None
         self._ready.pop(stream.id, None)
+
+    def all_opened(self, increment: int) -> None:
+        """The peer takes more of the connection. Raises: ConnectionFault for none more, or beyond 2^31-1."""
+        self.window += increment
+        if not increment or self.window > frames.MAX_WINDOW_BYTES:
+            code = ErrorCode.FLOW_CONTROL_ERROR if increment else ErrorCode.PROTOCOL_ERROR
+            raise ConnectionFault(code, f"a WINDOW_UPDATE by {increment}")
 
     def opened(self, stream: Stream, increment: int) -> None:
         """The peer takes more of the stream. Raises: StreamFault beyond 2^31-1 (RFC 9113 6.9.1)."""
@@ -202,6 +211,8 @@ class Outbox:
             self.headers(stream, queued.tail, last=True)
         elif queued.ends:
             self._ended(stream)
+        elif self.emptied is not None:
+            self.emptied(stream)
 
     def _ended(self, stream: Stream) -> None:
         stream.local_done = True

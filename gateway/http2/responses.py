@@ -11,18 +11,24 @@ from gateway.http2.hpack_writer import encode_fields
 from gateway.http2.stream import HeaderBlock
 
 _KEPT: Final = 1024
-_KEPT_BYTES: Final = 1024  # larger ones, and so those that differ with every call, are made anew
+_KEPT_BYTES: Final = 1024  # of headers; larger ones are made anew each time
 _OPENING: Final = ((":status", "200"), ("content-type", "application/grpc"))
 _ENCODINGS: Final = (("grpc-accept-encoding", "identity,deflate,gzip"),)
 
 
 def head_block(headers: Metadata) -> HeaderBlock:
     """The head of a response that goes well."""
+    if headers and sum(len(name) + len(value) for name, value in headers) > _KEPT_BYTES:
+        return _made(headers)
     return _head_block(headers)
 
 
 @lru_cache(maxsize=_KEPT)
 def _head_block(headers: Metadata) -> HeaderBlock:
+    return _made(headers)
+
+
+def _made(headers: Metadata) -> HeaderBlock:
     return HeaderBlock(encode_fields((*_OPENING, *_ENCODINGS, *wired(headers))))
 
 

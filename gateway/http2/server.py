@@ -8,8 +8,9 @@ from gateway.http2 import frames
 from gateway.http2.bounds import Bounds, Buffers
 from gateway.http2.connection import DRAINING, Connection
 from gateway.http2.errors import ConnectionFault, ErrorCode, HeaderListTooLarge, StreamFault
+from gateway.http2.greeting import Preface, server_greeting
 from gateway.http2.grpc_fields import INTERNAL, RESOURCE_EXHAUSTED, UNIMPLEMENTED
-from gateway.http2.heads import RequestHead, request_head
+from gateway.http2.heads import RequestHead, check_trailers, request_head
 from gateway.http2.hpack_own import OwnDecoder
 from gateway.http2.hpack_reader import HeaderReader
 from gateway.http2.messages import MessageRefused
@@ -18,6 +19,7 @@ from gateway.http2.responses import refusal_block
 from gateway.http2.server_time import ServerTime
 from gateway.http2.stream import HeaderBlock, Kind, Message, Stream
 
+HEARD_OUT_BYTES = 64 * 1024  # of what can't become a call
 MAX_QUEUED_PARTS = 256  # of a streaming response whose reader is slow
 
 
@@ -31,38 +33,26 @@ class ServerConnection(Connection):
         decoder = OwnDecoder(bounds.max_header_table_bytes, bounds.max_header_list_bytes)
         self._heads: HeaderReader[RequestHead] = HeaderReader(decoder, request_head, bounds.max_cached_blocks)
         self._streaming = streaming
-        self._preface = frames.PREFACE
+        self._preface = Preface()
         self.drain_us: int | None = None  # when draining began
         self._last_allowed = frames.MAX_STREAM_ID
         self._time = ServerTime(now_us)
-        self.outbox.control(
-            frames.settings(
-                (
-                    (frames.HEADER_TABLE_SIZE, bounds.max_header_table_bytes),
-                    (frames.MAX_CONCURRENT_STREAMS, bounds.max_concurrent_streams),
-                    (frames.INITIAL_WINDOW_SIZE, self.intake.windows.stream_bytes),
-                    (frames.MAX_FRAME_SIZE, bounds.frame_bytes),
-                    (frames.MAX_HEADER_LIST_SIZE, bounds.max_header_list_bytes),
-                )
-            )
-            + self.intake.windows.open()
-        )
+        self.outbox.control(server_greeting(bounds, self.intake.windows))
 
     # Commands
 
     def opening(self, data: Data) -> Data:
         """What of the first bytes comes after the client's preface; to be asked until `awaits_preface` is False."""
-        wanted = self._preface
-        if data[: len(wanted)] != wanted[: len(data)]:
-            self.fail(ConnectionFault(ErrorCode.PROTOCOL_ERROR, "this port speaks gRPC (HTTP/2) only"))
+        try:
+            return self._preface.taken_from(data)
+        except ConnectionFault as fault:
+            self.fail(fault)
             return b""
-        self._preface = wanted[len(data) :]
-        return data[len(wanted) :]
 
     @property
     def awaits_preface(self) -> bool:
-        """Whether the client's first 24 bytes are still to come."""
-        return bool(self._preface)
+        """Whether some of the client's first 24 bytes are still to come."""
+        return self._preface.missing > 0
 
     def respond(self, stream: Stream, head: HeaderBlock, message: Message, tail: HeaderBlock) -> bool:
         """The whole answer of a unary call. False when there was no room to buffer it: it was refused in its place."""
@@ -71,7 +61,7 @@ class ServerConnection(Connection):
         if isinstance(message, bytes) and self.outbox.message(stream, head, message, tail):
             return True
         try:
-            self.intake.hold(stream, len(message) if isinstance(message, bytes) else sum(map(len, message)))
+            self.intake.hold_leaving(stream, len(message) if isinstance(message, bytes) else sum(map(len, message)))
         except MessageRefused as refusal:
             self._refuse(stream, refusal)
             return False
@@ -95,7 +85,11 @@ class ServerConnection(Connection):
         """One message of a streaming response. False: its reader is too slow, and the stream was reset."""
         if stream.id not in self.streams:
             return False
-        if stream.queued is not None and len(stream.queued.parts) > MAX_QUEUED_PARTS:
+        try:
+            if stream.queued is not None and len(stream.queued.parts) > MAX_QUEUED_PARTS:
+                raise MessageRefused(RESOURCE_EXHAUSTED, "too many answers wait")
+            self.intake.hold_leaving(stream, len(message))
+        except MessageRefused:
             self.refused["slow_stream"] += 1
             self.reset(stream, ErrorCode.ENHANCE_YOUR_CALM)
             return False
@@ -118,11 +112,6 @@ class ServerConnection(Connection):
         """Whether nothing is left to do but to write what is in the outbox, and close."""
         drained = self._last_allowed < frames.MAX_STREAM_ID and not self.streams
         return self.fault is not None or drained
-
-    @property
-    def draining(self) -> bool:
-        """Whether the client was asked to go."""
-        return self.drain_us is not None
 
     def tick(self, now_us: int) -> None:
         """Whatever depends on time alone; called about once a second."""
@@ -175,7 +164,7 @@ class ServerConnection(Connection):
             self._refuse(stream, MessageRefused(RESOURCE_EXHAUSTED, words))
         elif head.refused is not None:
             if ends:
-                self._turn_away(stream, head)
+                self._turn_away(stream, head, True)
         elif head.path in self._streaming:
             stream.streaming = True
             self._events.append((Kind.OPENED, stream, None))
@@ -184,12 +173,11 @@ class ServerConnection(Connection):
         elif ends:
             self._refuse(stream, MessageRefused(UNIMPLEMENTED, "a unary call came without its message"))
 
-    def _turn_away(self, stream: Stream, head: RequestHead) -> None:
-        """Answer what can't become a call; a body says why to those who don't speak gRPC."""
-        if head.refused is None:
+    def _turn_away(self, stream: Stream, head: RequestHead, heard: bool) -> None:
+        """Answer what can't become a call, once it was heard out; a body says why to those who don't speak gRPC."""
+        if head.refused is None or not heard or stream.local_done or stream.queued is not None:
             return
-        block = refusal_block(*head.refused)
-        _, code, words = head.refused
+        block, (_, code, words) = refusal_block(*head.refused), head.refused
         if code is None:
             self.outbox.headers(stream, block, last=False)
             self.outbox.queue(stream, words.encode(), None, ends=True, framed=False)
@@ -198,23 +186,26 @@ class ServerConnection(Connection):
 
     def _late_block(self, stream_id: int, block: bytes, ends: int, now_us: int) -> None:
         """Trailers of a request carry nothing that we read, but they change the tables all the same."""
+        fault: StreamFault | None = None
         try:
-            self._heads.read(block)
-        except (StreamFault, HeaderListTooLarge):
-            self.refused["malformed_headers"] += 1  # for a request's head, which trailers are not
+            check_trailers(self._heads.fields(block))
+        except HeaderListTooLarge:
+            self.refused["header_list"] += 1
+        except StreamFault as malformed:
+            self.refused["malformed_headers"] += 1
+            fault = malformed
         stream = self.streams.get(stream_id)
         if stream is None or stream.remote_done:
             self._stray(stream_id, "HEADERS", now_us)
-        elif not ends:
-            fault = StreamFault(ErrorCode.PROTOCOL_ERROR, "a second header block that isn't the last")
-            self._fault(stream, fault, now_us)
+        elif fault is not None or not ends:
+            words = "a second header block that isn't the last"
+            self._fault(stream, fault or StreamFault(ErrorCode.PROTOCOL_ERROR, words), now_us)
         else:
             self.data(b"", 0, 0, stream_id, frames.END_STREAM, 0, now_us)
 
     def _taken(self, stream: Stream, data: Data, start: int, stop: int) -> None:
         if stream.head is not None and stream.head.refused is not None:
-            if stream.data_bytes > 65_536 and not stream.local_done and stream.queued is None:
-                self._turn_away(stream, stream.head)
+            self._turn_away(stream, stream.head, stream.data_bytes > HEARD_OUT_BYTES)
             return
         if start == stop or (not stream.streaming and self.intake.whole(stream, data, start, stop)):
             return
@@ -227,15 +218,14 @@ class ServerConnection(Connection):
             else:
                 raise MessageRefused(UNIMPLEMENTED, "a unary call brought more than one message")
         if stream.streaming and stream.assembler is not None and stream.assembler.between_messages:
-            self.intake.release(stream)
+            self.intake.release_taken(stream)
 
     def _half_closed(self, stream: Stream) -> None:
         head, assembler = stream.head, stream.assembler
         if head is not None and head.content_length is not None and head.content_length != stream.data_bytes:
             raise StreamFault(ErrorCode.PROTOCOL_ERROR, "the DATA is not as long as content-length says")
         if head is not None and head.refused is not None:
-            if not stream.local_done and stream.queued is None:
-                self._turn_away(stream, head)
+            self._turn_away(stream, head, True)
             return
         if assembler is not None and not assembler.between_messages:
             raise MessageRefused(INTERNAL, "the request ended within a message")
@@ -257,6 +247,8 @@ class ServerConnection(Connection):
     def _sent(self, stream: Stream) -> None:
         if not stream.remote_done:  # the client need not send the rest (RFC 9113 8.1)
             self._reset_id(stream.id, ErrorCode.NO_ERROR)
+        if stream.owner is not None:  # a call that was served, no refusal
+            self._resets.calls += 1
         self._close(stream)
 
     def _was_reset(self, stream: Stream, code: int) -> None:

@@ -51,9 +51,9 @@ class Stream:
     """Made by a connection. `owner` is for whoever the connection serves."""
 
     __slots__ = (
-        "assembler", "data_bytes", "failure", "head", "held_bytes", "id", "id_bytes", "local_done", "message",
-        "moved_us", "owner", "queued", "receive_window", "remote_done", "response", "send_window", "streaming",
-        "trailers",
+        "assembler", "data_bytes", "failure", "head", "held_bytes", "id", "id_bytes", "leaving_bytes", "local_done",
+        "message", "moved_us", "opened_us", "owner", "queued", "receive_window", "remote_done", "response",
+        "send_window", "streaming", "trailers",
     )  # fmt: skip
 
     def __init__(self, stream_id: int, receive_window: int, send_window: int, now_us: int) -> None:
@@ -61,6 +61,7 @@ class Stream:
         self.id_bytes = stream_id.to_bytes(4, "big")
         self.receive_window = receive_window
         self.send_window = send_window
+        self.opened_us = now_us  # when its head came, or left
         self.moved_us = now_us  # when its peer last sent something for it
         self.remote_done = False
         self.local_done = False
@@ -72,7 +73,7 @@ class Stream:
         self.message: bytes | None = None  # the whole one of a unary stream
         self.assembler: Assembler | None = None
         self.data_bytes = 0  # of DATA, for content-length
-        self.held_bytes = 0
+        self.held_bytes = self.leaving_bytes = 0  # buffered for it; of these, what waits to be sent
         self.queued: Queued | None = None
         self.owner: object | None = None
 

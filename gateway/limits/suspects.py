@@ -33,7 +33,7 @@ class SuspectPolicy:
 
     def __post_init__(self) -> None:
         if self.block_s < 0:
-            raise ValueError(f"suspect_block_s is {self.block_s}, must not be negative")
+            raise ValueError(f"suspect_block_s is {self.block_s:g}, must not be negative")
 
 
 class SuspectRules:

@@ -216,8 +216,8 @@ class Journey:
             return
         if self.view.name not in self.context.table.models:
             raise doubt or unknown_servable(self.view)
-        self._uncount()
         self._choose()
+        self._uncount()
         self._count()
         if self.call.method == "Predict":
             self._checked()

@@ -69,6 +69,11 @@ class GrpcioServer:
         """Not known of this transport."""
         return 0
 
+    @property
+    def unfinished(self) -> int:
+        """Not known of this transport."""
+        return 0
+
 
 def _credentials(listen: Listen) -> grpc.ServerCredentials:
     if listen.tls is None:

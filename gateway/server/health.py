@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from google.protobuf.message import DecodeError
@@ -18,6 +19,7 @@ from gateway.server.streams import StreamCall
 NAMES = ("", "PredictionService", "ModelService", PREDICTION_SERVICE, MODEL_SERVICE)
 
 _Status = health_pb2.HealthCheckResponse
+_UNKNOWN = "?"  # any name that isn't ours
 _UNREADABLE = "the message is no HealthCheckRequest"
 
 
@@ -29,7 +31,7 @@ class Health(Protocol):
 
 
 class Http2Health:
-    """Health over our own transport. Who watches is bounded by the streams of connections."""
+    """Health over our own transport. Who watches is bounded by `max_streaming_calls`."""
 
     def __init__(self) -> None:
         self.serving: bool | None = None
@@ -52,9 +54,9 @@ class Http2Health:
         else:
             link.respond(stream, head_block(()), self.status(name), OK_TRAILERS)
 
-    def watch(self, link: ServerLink, stream: Stream) -> StreamCall:
+    def watch(self, link: ServerLink, stream: Stream, ended: Callable[[StreamCall], None]) -> StreamCall:
         """A Watch began."""
-        return _Watch(self, link, stream)
+        return _Watch(self, link, stream, ended)
 
     def status(self, service: str) -> bytes:
         """The response for a service."""
@@ -75,17 +77,20 @@ class Http2Health:
 class _Watch(StreamCall):
     """One client that watches one service."""
 
-    def __init__(self, health: Http2Health, link: ServerLink, stream: Stream) -> None:
-        super().__init__(link, stream)
+    def __init__(
+        self, health: Http2Health, link: ServerLink, stream: Stream, ended: Callable[[StreamCall], None]
+    ) -> None:
+        super().__init__(link, stream, ended)
         self._health = health
         self._service: str | None = None
 
     def message(self, message: bytes) -> None:
         if self._service is None:
-            self._service = _service_of(message)
-            if self._service is None:
+            name = _service_of(message)
+            if name is None:
                 self.finish(Code.INTERNAL, _UNREADABLE)
                 return
+            self._service = name if name in NAMES else _UNKNOWN  # theirs may be long
             self._health.joins(self)
             self.tell()
 
@@ -93,6 +98,7 @@ class _Watch(StreamCall):
         """It goes on watching."""
 
     def gone(self) -> None:
+        super().gone()
         self._health.leaves(self)
 
     def tell(self) -> None:

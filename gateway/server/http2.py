@@ -30,6 +30,7 @@ from gateway.telemetry.counters import Counters
 
 CERTIFICATE_LOOK_S = 5.0
 LEFT_LOOK_S = 0.02
+MANY_STREAMING = "too many streaming calls"
 
 log = structlog.get_logger("server")
 
@@ -54,6 +55,7 @@ class Exchange:
     def finish(self, message: bytes | None, failure: Failure | None, headers: Headers) -> None:
         """The call's end: write it, count it."""
         server, link, call = self._server, self._link, self.call
+        self._stream.owner = None
         if self._deadline_us:
             server.deadlines.discard(self._deadline_us, self)
         if failure is None:
@@ -74,6 +76,7 @@ class Exchange:
     def leave(self) -> None:
         """The client cancelled, or its connection broke."""
         call = self.call
+        self._stream.owner = None
         if call.ended:
             return
         if self._deadline_us:
@@ -103,11 +106,18 @@ class Http2Server:
         self._keeper: asyncio.Task[None] | None = None
         self._end_s: float | None = None
         self._unix_socket: Path | None = None  # once it is ours
+        self._refused = refused
+        self._streaming_calls: set[StreamCall] = set()
 
     @property
     def connections(self) -> int:
         """Clients connected now."""
-        return len(self._listener.links)
+        return self._listener.connections
+
+    @property
+    def unfinished(self) -> int:
+        """Clients that are owed the end of a call."""
+        return self._listener.unfinished
 
     async def start(self) -> None:
         """Listen. Raises: CannotListen; OSError for a certificate that can't be read or used."""
@@ -139,14 +149,15 @@ class Http2Server:
         if self._keeper is not None:
             self._keeper.cancel()
         self._listener.drain()
+        path, self._unix_socket = self._unix_socket, None
+        if path is not None:  # at once, and once: the next may be a successor's
+            path.unlink(missing_ok=True)
         for _ in range(ceil(grace_s / LEFT_LOOK_S)):
             if not self._listener.links or loop.time() >= self._end_s:
                 break
             await asyncio.sleep(LEFT_LOOK_S)
         self.deadlines.close()
         self._listener.close()
-        if self._unix_socket is not None:
-            self._unix_socket.unlink(missing_ok=True)
 
     async def renew_certificates(self) -> None:
         """Take up certificates that changed on disk; bad ones are logged, and those in use stay."""
@@ -159,7 +170,7 @@ class Http2Server:
             log.warning("certificates not renewed", error=str(error))
             return
         if context is not None:
-            await self._listener.renew(context)
+            self._listener.renew(context)
             log.info("certificates renewed")
 
     async def _keep_certificates(self, certificates: tls.ServerCertificates) -> None:
@@ -177,9 +188,7 @@ class Http2Server:
         elif kind is Kind.RESET:
             self.lost(stream)
         elif kind is Kind.OPENED and stream.head is not None:
-            stream.owner = (
-                self.health.watch(link, stream) if stream.head.path == HEALTH_WATCH else ReflectionStream(link, stream)
-            )
+            self._open(link, stream, stream.head.path)
         elif isinstance(stream.owner, StreamCall):
             if message is None:
                 stream.owner.half_closed()
@@ -194,6 +203,19 @@ class Http2Server:
         elif isinstance(owner, StreamCall):
             owner.gone()
 
+    def _open(self, link: ServerLink, stream: Stream, path: str) -> None:
+        streaming = self._streaming_calls
+        if len(streaming) >= self._listen.max_streaming_calls:
+            self._refused["streaming_calls"] += 1
+            link.respond_without(stream, tail_block(Code.RESOURCE_EXHAUSTED, MANY_STREAMING, (), alone=True))
+            return
+        ended = streaming.discard
+        owner = (
+            self.health.watch(link, stream, ended) if path == HEALTH_WATCH else ReflectionStream(link, stream, ended)
+        )
+        stream.owner = owner
+        streaming.add(owner)
+
     def _begin(self, link: ServerLink, stream: Stream) -> None:
         head, message = stream.head, stream.message
         if head is None or message is None:
@@ -206,11 +228,18 @@ class Http2Server:
                 link.respond_without(stream, tail_block(Code.UNIMPLEMENTED, UNKNOWN_METHOD, (), alone=True))
             return
         started_us = now_us()
-        timeout_us = self._default_us if head.timeout_us is None else head.timeout_us
         exchange = stream.owner = Exchange(self, link, stream)
         stream.message = None  # the call has it
-        deadline = Deadline() if timeout_us is None else Deadline(started_us + timeout_us)
+        if head.timeout_us is not None:
+            deadline = Deadline(stream.opened_us + head.timeout_us)  # the client's clock ran while it sent the rest
+        elif self._default_us is not None:
+            deadline = Deadline(started_us + self._default_us)
+        else:
+            deadline = Deadline()
         call = exchange.call = Call(method, message, head.metadata, deadline, started_us, exchange.finish)
-        if timeout_us is not None:
+        if head.timeout_us is not None or self._default_us is not None:
+            if deadline.at_us <= started_us:
+                exchange.expire()
+                return
             exchange.expires_at(deadline.at_us)
         self._handle(call)

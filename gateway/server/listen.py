@@ -40,6 +40,7 @@ class Listen:
     tls: TlsPaths | None = None
     bounds: Bounds = field(default_factory=Bounds)
     max_connections: int = 10_000
+    max_streaming_calls: int = 1000
 
     @property
     def address(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from gateway.server.true_pool import true_pool
 PATH: Final = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 SERVICES: Final = (PREDICTION_SERVICE, MODEL_SERVICE, "grpc.reflection.v1alpha.ServerReflection")
 MAX_UNANSWERED: Final = 64  # questions of one stream
+MAX_WAITING_BYTES: Final = 64 * 1024  # of them; a question has a name or two
 
 log = structlog.get_logger("server")
 
@@ -28,14 +29,16 @@ log = structlog.get_logger("server")
 class ReflectionStream(StreamCall):
     """One client's questions, answered in order in a thread: descriptors take milliseconds. Owns its task."""
 
-    def __init__(self, link: ServerLink, stream: Stream) -> None:
-        super().__init__(link, stream)
+    def __init__(self, link: ServerLink, stream: Stream, ended: Callable[[StreamCall], None]) -> None:
+        super().__init__(link, stream, ended)
+        self._waiting_bytes = 0  # of questions
         self._questions: deque[bytes] = deque()
         self._said_all = False
         self._task: asyncio.Task[None] | None = None
 
     def message(self, message: bytes) -> None:
-        if len(self._questions) >= MAX_UNANSWERED:
+        self._waiting_bytes += len(message)
+        if len(self._questions) >= MAX_UNANSWERED or self._waiting_bytes > MAX_WAITING_BYTES:
             self._link.connection.reset(self._stream, ErrorCode.ENHANCE_YOUR_CALM)
             self._link.mark()
             self.gone()
@@ -50,14 +53,19 @@ class ReflectionStream(StreamCall):
             self.finish()
 
     def gone(self) -> None:
+        super().gone()
         self._questions.clear()
+        self._waiting_bytes = 0
         if self._task is not None:
             self._task.cancel()
 
     async def _answer(self) -> None:
         try:
             while self._questions:
-                for answer in await asyncio.to_thread(_ask, self._questions.popleft()):
+                question = self._questions.popleft()
+                answers = await asyncio.to_thread(_ask, question)
+                self._waiting_bytes -= len(question)
+                for answer in answers:
                     self.push(answer)
         except Exception:  # whatever the library raises for a question it can't read costs that stream alone
             log.exception("reflection failed")

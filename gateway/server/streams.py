@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Final
 
 from gateway.http2.responses import OK_TRAILERS, head_block, tail_block
@@ -16,7 +17,9 @@ HEALTH_WATCH: Final = "/grpc.health.v1.Health/Watch"
 class StreamCall(ABC):
     """A streaming call. Its messages come one by one; it answers by `push` and `finish`."""
 
-    def __init__(self, link: ServerLink, stream: Stream) -> None:
+    def __init__(self, link: ServerLink, stream: Stream, ended: Callable[[StreamCall], None]) -> None:
+        """`ended` hears once or more often that the call is over."""
+        self._ended = ended
         self._link = link
         self._stream = stream
         self._begun = False
@@ -29,9 +32,9 @@ class StreamCall(ABC):
     def half_closed(self) -> None:
         """The client has said all."""
 
-    @abstractmethod
     def gone(self) -> None:
         """The client left, or was too slow: nothing can be sent any more."""
+        self._ended(self)
 
     def push(self, message: bytes) -> None:
         """Send a message."""
@@ -45,6 +48,7 @@ class StreamCall(ABC):
 
     def finish(self, code: int = 0, words: str = "") -> None:
         """End the call."""
+        self._ended(self)
         connection = self._link.connection
         if not self._begun:
             connection.respond_without(self._stream, tail_block(code, words, (), alone=True))

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from gateway.http2.shell.client import Address
 from gateway.upstream.connection import Connection
-from gateway.upstream.http2 import Http2Connection, Wiring
+from gateway.upstream.http2 import Http2Connection
 from gateway.upstream.policy import Transport, UpstreamPolicy
 from gateway.upstream.resolve import Endpoint, split_host_port
+from gateway.upstream.wiring import Wiring
 
 # Raises: OSError for a certificate that can't be read.
 Connect = Callable[[Endpoint, UpstreamPolicy], Connection]

@@ -136,7 +136,7 @@ class Courier:
 
     def failed(self, errand: Errand, replica: Replica | None, failure: Failure) -> None:
         """What became of the message on `replica`: it goes elsewhere, or the caller is told."""
-        lost = isinstance(failure, UpstreamFailed) and failure.fate is not Fate.ANSWERED
+        lost = isinstance(failure, UpstreamFailed) and (failure.fate is Fate.LOST or not failure.reached)
         if lost and replica is not None and replica.up:
             replica.lost()  # before its slot is given away: nobody else is to be sent there
         errand.release()

@@ -3,50 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import ssl
-from collections import Counter, deque
-from dataclasses import dataclass
-from functools import lru_cache
 
 from gateway.call import Headers, Message
 from gateway.errors import Fate, UpstreamFailed
 from gateway.http2 import stream as h2
-from gateway.http2.bounds import Bounds, Buffers
 from gateway.http2.errors import ErrorCode
-from gateway.http2.grpc_fields import DEADLINE_EXCEEDED, UNAVAILABLE, format_timeout
-from gateway.http2.hpack_writer import encode_field, encode_fields
+from gateway.http2.grpc_fields import DEADLINE_EXCEEDED, UNAVAILABLE
 from gateway.http2.messages import MessageRefused
-from gateway.http2.responses import wired
 from gateway.http2.shell.client import Address, ClientLink, Dialler, State
-from gateway.http2.shell.flusher import Flusher
 from gateway.http2.shell.link import now_us
 from gateway.http2.shell.tls import client_context
 from gateway.http2.stream import Event, HeaderBlock, Kind, Stream
 from gateway.upstream.connection import Cancel, Done
 from gateway.upstream.policy import UpstreamPolicy
+from gateway.upstream.request_blocks import RequestBlocks
+from gateway.upstream.wiring import Wiring
 
 SWEEP_S = 0.05
-MAX_BLOCKS = 256
 MAX_SENDINGS = 3  # of one call whose stream was refused unseen: to connections that are going away
 OUT_OF_SERVICE = "the replica was taken out of service"
 _FATES = {h2.Fate.ANSWERED: Fate.ANSWERED, h2.Fate.REFUSED: Fate.REFUSED, h2.Fate.LOST: Fate.LOST}
-
-
-@dataclass(frozen=True)
-class Wiring:
-    """What all connections towards replicas share in a process."""
-
-    bounds: Bounds
-    buffers: Buffers
-    refused: Counter[str]
-    flusher: Flusher
-    chance: random.Random
-
-    @classmethod
-    def make(cls, bounds: Bounds, buffers: Buffers, refused: Counter[str], chance: random.Random) -> Wiring:
-        """For the running loop."""
-        return cls(bounds, buffers, refused, Flusher(asyncio.get_running_loop()), chance)
 
 
 class Exchange:
@@ -82,6 +59,7 @@ class Exchange:
         if self.link is not None and self.stream is not None:
             self.link.connection.reset(self.stream, ErrorCode.CANCEL)
             self.link.mark()
+            self._connection.has_room_again()
 
 
 class Http2Connection:
@@ -90,13 +68,11 @@ class Http2Connection:
     def __init__(self, address: Address, authority: str, policy: UpstreamPolicy, wiring: Wiring) -> None:
         """Raises: OSError for a certificate that can't be read. They are read again with each new connection."""
         self._wiring = wiring
-        self._authority = authority
-        self._scheme = "http" if policy.tls is None else "https"
         self._policy = policy
-        self._waiting: deque[Exchange] = deque()  # for a connection, or for room on one
+        self._waiting: dict[Exchange, None] = {}  # for a connection, or for room on one; who came first is first
         self._sent: set[Exchange] = set()
         self._sweeper: asyncio.TimerHandle | None = None
-        self._blocks: dict[tuple[str, str], HeaderBlock] = {}
+        self._blocks = RequestBlocks("http" if policy.tls is None else "https", authority)
         self._closed = False
         self._tls()
         self._diallers = [
@@ -108,37 +84,27 @@ class Http2Connection:
         ]  # fmt: skip
 
     def send(self, path: str, message: Message, timeout_s: float | None, metadata: Headers, done: Done) -> Cancel:
-        timeout = "" if timeout_s is None else format_timeout(int(timeout_s * 1e6))
-        block = self._blocks.get((path, timeout))
-        if block is None:
-            block = self._block(path, timeout)
-        if metadata:
-            block = HeaderBlock(block.data + encode_fields(wired(metadata)))
-        exchange = Exchange(self, block, message, done)
+        exchange = Exchange(self, self._blocks.block(path, timeout_s, metadata), message, done)
         if timeout_s is not None:
             exchange.deadline_us = now_us() + int(timeout_s * 1e6)
         self._sent.add(exchange)
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
-        self._place(exchange)
+        if self._waiting and self._diallers[0].link is not None:
+            self._wait(exchange)  # behind those who came before
+        else:
+            self._place(exchange)
         return exchange.cancel
-
-    def _block(self, path: str, timeout: str) -> HeaderBlock:
-        """What requests without metadata begin with; kept, as timeouts are told in milliseconds and so repeat."""
-        fields = path_block(self._scheme, path, self._authority)
-        block = HeaderBlock(fields + encode_field("grpc-timeout", timeout) if timeout else fields)
-        if len(self._blocks) >= MAX_BLOCKS:
-            self._blocks.clear()
-        self._blocks[path, timeout] = block
-        return block
 
     def _sweep(self) -> None:
         """End what is late. Whose caller has a deadline of his own is told by it in time; this is for the others."""
         now = now_us()
-        for exchange in [late for late in self._sent if 0 < late.deadline_us <= now]:
-            exchange.expire()
         again = self._sent and not self._closed
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep) if again else None
+        if self._waiting:
+            self._place_waiting()  # the peer may allow more streams without a word about one
+        for exchange in [late for late in self._sent if 0 < late.deadline_us <= now]:
+            exchange.expire()
 
     async def close(self) -> None:
         self._closed = True
@@ -151,8 +117,11 @@ class Http2Connection:
 
     def ended(self, exchange: Exchange) -> None:
         """An exchange is over: it waits for nothing any more."""
-        exchange.done = None
+        exchange.done = exchange.message = None
         self._sent.discard(exchange)
+        self._waiting.pop(exchange, None)
+        if exchange.stream is not None:
+            exchange.stream.owner = None  # no cycle is left: messages may be large
 
     def _place(self, exchange: Exchange) -> None:
         """Send it now, or when there is a connection with room, or fail it soon when there will be none."""
@@ -161,7 +130,7 @@ class Http2Connection:
             link = self._least_busy()
         if link is not None and exchange.message is not None:
             exchange.sendings += 1
-            exchange.link = link
+            exchange.link, exchange.stream = link, None
             try:
                 stream = exchange.stream = link.send(exchange.block, exchange.message)
             except MessageRefused as refusal:
@@ -171,12 +140,16 @@ class Http2Connection:
             if exchange.sendings >= MAX_SENDINGS:
                 exchange.message = None
             return
+        self._wait(exchange)
+
+    def _wait(self, exchange: Exchange) -> None:
+        """For a connection, or for room on one."""
         if self._closed:
             self._fail_soon(exchange, UNAVAILABLE, OUT_OF_SERVICE, Fate.ANSWERED)
             return
         for dialler in self._diallers:
             dialler.want()
-        self._waiting.append(exchange)
+        self._waiting[exchange] = None
         if all(dialler.state is State.BACKING_OFF for dialler in self._diallers):
             asyncio.get_running_loop().call_soon(self._place_waiting)
 
@@ -193,15 +166,20 @@ class Http2Connection:
         if not any(dialler.link for dialler in self._diallers) and all(
             dialler.state in {State.BACKING_OFF, State.CLOSED} for dialler in self._diallers
         ):
-            waiting, self._waiting = self._waiting, deque()
+            waiting, self._waiting = self._waiting, {}
             words = f"failed to connect to all addresses; last error: {self._diallers[0].problem}"
             for exchange in waiting:
                 self._fail(exchange, UNAVAILABLE, words, Fate.REFUSED)
             return
         while self._waiting and self._least_busy() is not None:
-            exchange = self._waiting.popleft()
-            if exchange.done is not None:
-                self._place(exchange)
+            exchange = next(iter(self._waiting))
+            del self._waiting[exchange]
+            self._place(exchange)
+
+    def has_room_again(self) -> None:
+        """A call was taken back: another may go in its place."""
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._place_waiting)
 
     def _told(self, event: Event) -> None:
         kind, stream, message = event
@@ -231,14 +209,18 @@ class Http2Connection:
         failure, trailers = stream.failure, stream.trailers
         if exchange.done is None or failure is None:
             return
-        if failure.fate is h2.Fate.REFUSED and exchange.sendings < MAX_SENDINGS and not self._closed:
+        leaving = exchange.link is not None and exchange.link.connection.draining
+        refused = failure.fate is h2.Fate.REFUSED
+        if refused and leaving and exchange.sendings < MAX_SENDINGS and not self._closed:
             self._refresh()
             self._place(exchange)
             return
         done = exchange.done
         self.ended(exchange)
         metadata = () if trailers is None else trailers.metadata
-        done(None, UpstreamFailed(failure.code, failure.words, _FATES[failure.fate], metadata))
+        failed = UpstreamFailed(failure.code, failure.words, _FATES[failure.fate], metadata)
+        failed.reached = True  # a refused stream says nothing of the others
+        done(None, failed)
 
     def _fail(self, exchange: Exchange, code: int, words: str, fate: Fate) -> None:
         done = exchange.done
@@ -252,19 +234,3 @@ class Http2Connection:
     def _tls(self) -> ssl.SSLContext | None:
         tls = self._policy.tls
         return None if tls is None else client_context(tls.ca_file, tls.cert_file, tls.key_file)
-
-
-@lru_cache(maxsize=1024)
-def path_block(scheme: str, path: str, authority: str) -> bytes:
-    """What all requests to a method of a replica have in common."""
-    return encode_fields(
-        (
-            (":method", "POST"),
-            (":scheme", scheme),
-            (":path", path),
-            (":authority", authority),
-            ("te", "trailers"),
-            ("content-type", "application/grpc"),
-            ("user-agent", "tidegate"),
-        )
-    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,38 @@ def test_every_listed_module_exists_and_is_copied() -> None:
 def test_a_listed_module_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"gateway/call\.py is listed"):
         hot_files(tmp_path)
+
+
+def classes(file: str) -> Iterator[tuple[ast.ClassDef, set[str]]]:
+    """The classes of a source file, each with the full names of its bases, as far as they are imported by name."""
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    full = {name.asname or name.name: f"{node.module}.{name.name}" for node in froms for name in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node, {full.get(ast.unparse(base).partition("[")[0], "") for base in node.bases}
+
+
+def test_no_interpreted_class_inherits_from_a_compiled_one_which_python_refuses_when_it_is_first_made() -> None:
+    hot = set(hot_files(ROOT))
+    compiled = {
+        f"{file.removesuffix('.py').replace('/', '.')}.{node.name}"
+        for file in hot
+        for node, bases in classes(file)
+        if not bases & {"typing.Protocol", "typing.NamedTuple"}
+    }
+    interpreted = {path.relative_to(ROOT).as_posix() for path in (ROOT / "gateway").rglob("*.py")} - hot
+    assert "gateway.http2.shell.link.Link" in compiled
+    assert {file for file in interpreted for _, bases in classes(file) if bases & compiled} == set()
+
+
+def test_no_compiled_exception_has_attributes_of_its_class_which_mypyc_loses() -> None:
+    for file in hot_files(ROOT):
+        for node, _ in classes(file):
+            if any(ast.unparse(base).endswith(("Exception", "Error")) for base in node.bases):
+                assert [type(item) for item in node.body if isinstance(item, ast.Assign | ast.AnnAssign)] == [], (
+                    node.name
+                )
 
 
 def test_no_extension_lies_among_the_sources() -> None:

@@ -15,9 +15,9 @@ from gateway.server.listen import Handle, Listen
 from gateway.telemetry.counters import Counters
 from gateway.upstream.connect import connector
 from gateway.upstream.connection import Connection
-from gateway.upstream.http2 import Wiring
 from gateway.upstream.policy import Transport, UpstreamPolicy
 from gateway.upstream.resolve import Endpoint
+from gateway.upstream.wiring import Wiring
 
 BOTH = tuple(Transport)
 

@@ -74,6 +74,8 @@ class ClientLink(Link[ClientConnection]):
 
     def data_received(self, data: Data) -> None:
         super().data_received(data)
+        if self.connection.draining and not self.connection.streams:
+            self.mark()  # its last call ended: it closes
         if self._is_new and self.connection.peer.came:
             self._is_new = False
             if not self.greeted.done():
@@ -93,7 +95,7 @@ class ClientLink(Link[ClientConnection]):
         return self.connection.send(head, message, now_us())
 
     def _say_goodbye(self, transport: asyncio.Transport) -> None:
-        transport.close()  # its calls are lost: they are told as soon as the socket is gone
+        transport.abort()  # its calls are lost, whether it reads or not: they are told as soon as the socket is gone
 
     def _finished(self) -> bool:
         return self.connection.draining and not self.connection.streams
@@ -191,7 +193,7 @@ class Dialler:
                 await link.greeted
                 if link.transport is None:
                     raise ConnectionResetError("no HTTP/2 connection: it ended with its SETTINGS")
-        except (OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever a name or a certificate makes the libraries raise is why
             if link is not None:
                 self._leaving.discard(link)
                 link.abort()

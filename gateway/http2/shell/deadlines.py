@@ -69,4 +69,7 @@ class Deadlines:
         if self._buckets:
             self._wait_for(min(self._buckets))
         for item in late:
-            item.expire()
+            try:
+                item.expire()
+            except Exception as error:  # noqa: BLE001 - a bug of one costs that one alone
+                self._loop.call_exception_handler({"message": "a deadline could not be kept", "exception": error})

@@ -38,7 +38,7 @@ class Link(asyncio.BufferedProtocol, Generic[C]):
     ) -> None:
         self.connection = connection
         self.marked = False
-        self.closing_us: int | None = None  # since when it only waits for the peer's end
+        self.closing_us: int | None = None  # since when only its end is waited for
         self.transport: asyncio.Transport | None = None
         self._flusher = flusher
         self._told = told
@@ -91,6 +91,7 @@ class Link(asyncio.BufferedProtocol, Generic[C]):
         if connection.fault is not None:
             self._say_goodbye(transport)
         elif self._finished() and not connection.outbox.pending:
+            self.closing_us = now_us()
             transport.close()
         elif connection.outbox.pending and connection.outbox.writable:
             self._flusher.mark(self)

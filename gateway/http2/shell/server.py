@@ -13,6 +13,7 @@ from typing import Protocol, cast
 from gateway.http2.bounds import Bounds, Buffers
 from gateway.http2.reader import Data
 from gateway.http2.server import ServerConnection
+from gateway.http2.shell.door import TlsDoor
 from gateway.http2.shell.flusher import Flusher
 from gateway.http2.shell.link import Link, now_us
 from gateway.http2.stream import Event, HeaderBlock, Message, Stream
@@ -41,7 +42,7 @@ class ServerLink(Link[ServerConnection]):
         self._listener = listener
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._listener.admit(self):
+        if self._listener.admit(self, transport.get_extra_info("ssl_object") is not None):
             super().connection_made(transport)
         else:
             cast("asyncio.Transport", transport).abort()
@@ -69,6 +70,14 @@ class ServerLink(Link[ServerConnection]):
         self.mark()
         self.connection.respond_without(stream, block)
 
+    def unfinished(self, now: int) -> bool:
+        """Whether a call is open that has an end, or bytes of one are on their way out."""
+        if any(not stream.streaming for stream in self.connection.streams.values()):
+            return True
+        if self.closing_us is not None and now - self.closing_us < GOODBYE_US:
+            return True  # over TLS nobody tells how much is still to be written
+        return self.transport is not None and self.transport.get_write_buffer_size() > 0
+
     def _finished(self) -> bool:
         return self.connection.finished
 
@@ -93,37 +102,61 @@ class Listener:
         self._refused = refused
         self._streaming = streaming
         self._max_connections = max_connections
-        self._sockets: list[tuple[socket.socket, bool]] = []  # and whether they speak TLS; each has its server
+        write_s = bounds.write_timeout_s
+        self._write_us = None if write_s is None else int(write_s * 1e6)
         self._servers: list[asyncio.AbstractServer] = []
+        self._doors: list[TlsDoor] = []
+        self._draining = False
         self._ticker = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
     async def listen(self, listening: socket.socket, context: ssl.SSLContext | None) -> None:
         """Take clients from a bound socket, which becomes ours; with a context, over TLS."""
-        self._sockets.append((listening, context is not None))
-        self._servers.append(await self._serve(listening, context))
-
-    async def renew(self, context: ssl.SSLContext) -> None:
-        """New certificates for clients to come. The sockets stay, so that nobody who waits in their queue is reset."""
-        for number, (listening, encrypted) in enumerate(self._sockets):
-            if encrypted:
-                old, self._servers[number] = self._servers[number], await self._serve(listening, context)
-                old.close()
-
-    async def _serve(self, listening: socket.socket, context: ssl.SSLContext | None) -> asyncio.AbstractServer:
+        if context is not None:
+            listening.listen(BACKLOG)
+            timeout_s = self._bounds.preface_timeout_s
+            door = TlsDoor(listening, context, self._make, self.has_room, timeout_s, self._refused)
+            self._doors.append(door)
+            return
         loop = asyncio.get_running_loop()
-        twin = listening.dup()
         if listening.family == socket.AF_UNIX:
-            return await loop.create_unix_server(self._make, sock=twin, backlog=BACKLOG, ssl=context)
-        return await loop.create_server(self._make, sock=twin, backlog=BACKLOG, ssl=context)
+            server = await loop.create_unix_server(self._make, sock=listening, backlog=BACKLOG)
+        else:
+            server = await loop.create_server(self._make, sock=listening, backlog=BACKLOG)
+        if self._draining:
+            server.close()
+        else:
+            self._servers.append(server)
+
+    def renew(self, context: ssl.SSLContext) -> None:
+        """New certificates for clients to come. The sockets stay, so that nobody who waits in their queue is reset."""
+        for door in self._doors:
+            door.context = context
+
+    @property
+    def connections(self) -> int:
+        """Clients connected, from their accept on."""
+        return len(self.links) + sum(door.shaking for door in self._doors)
+
+    @property
+    def unfinished(self) -> int:
+        """Clients that are owed the end of a call; streaming calls have none."""
+        now = now_us()
+        return sum(link.unfinished(now) for link in self.links)
 
     def _make(self) -> ServerLink:
         connection = ServerConnection(self._bounds, self._buffers, self._refused, self._streaming, now_us())
         return ServerLink(connection, self)
 
-    def admit(self, link: ServerLink) -> bool:
-        """Whether one more connection is taken."""
-        if len(self.links) >= self._max_connections:
-            self._refused["connections"] += 1
+    def has_room(self) -> bool:
+        """Whether one more client may come; counted when not."""
+        if self.connections < self._max_connections:
+            return True
+        self._refused["connections"] += 1
+        return False
+
+    def admit(self, link: ServerLink, encrypted: bool) -> bool:
+        """Whether this connection is taken; an encrypted one was counted when it came to its door."""
+        if self._draining or not (encrypted or self.has_room()):
             return False
         self.links.add(link)
         return True
@@ -135,11 +168,12 @@ class Listener:
 
     def stop_listening(self) -> None:
         """New clients are refused by the system."""
+        self._draining = True
         for server in self._servers:
             server.close()
-        for listening, _ in self._sockets:
-            listening.close()
-        self._servers, self._sockets = [], []
+        for door in self._doors:
+            door.close()
+        self._servers, self._doors = [], []
 
     def drain(self) -> None:
         """Take no more clients and ask those there are to go; their calls in flight go on."""
@@ -160,7 +194,8 @@ class Listener:
         now = now_us()
         for link in tuple(self.links):
             if link.closing_us is not None:
-                if now - link.closing_us > GOODBYE_US:
+                limit_us = self._write_us if link.connection.fault is None else GOODBYE_US
+                if limit_us is not None and now - link.closing_us > limit_us:
                     link.abort()
                 continue
             link.connection.tick(now)

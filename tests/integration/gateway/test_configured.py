@@ -172,7 +172,7 @@ async def test_calls_beyond_the_slots_wait_and_those_beyond_the_queue_are_shed(c
     assert {error.code() for error in shed if isinstance(error, grpc.aio.AioRpcError)} == {
         grpc.StatusCode.RESOURCE_EXHAUSTED
     }
-    assert configured.calls() == before + 4
+    await until(lambda: configured.calls() == before + 4, "the four calls with a slot to arrive")
     assert await configured.gateway.metric("tidegate_in_flight", upstream="tight") == 4
     release.set()
     for replica in configured.replicas:

@@ -54,10 +54,11 @@ async def serving(
     unix_socket: Path | None = None,
     tls: TlsPaths | None = None,
     max_connections: int = 100,
+    max_streaming_calls: int = 100,
 ) -> AsyncIterator[OpenPort]:
     """Started; stopped at the end."""
     buffers, refused, counters = Buffers(64 * MIB), Counter[str](), Counters()
-    listen = Listen("127.0.0.1", 0, unix_socket, None, tls, bounds or Bounds(), max_connections)
+    listen = Listen("127.0.0.1", 0, unix_socket, None, tls, bounds or Bounds(), max_connections, max_streaming_calls)
     server = Http2Server(listen, handle, counters, buffers, refused)
     try:
         await server.start()

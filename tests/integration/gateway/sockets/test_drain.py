@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from pathlib import Path
 
 import grpc
 
 from gateway.call import Call
 from gateway.http2 import frames
+from gateway.http2.bounds import Bounds
 from gateway.http2.errors import ErrorCode
-from tests.fakes.raw_wire import RawClient, prefixed
+from gateway.server.streams import HEALTH_WATCH
+from tests.fakes.raw_wire import RawClient, data, prefixed
 from tests.fakes.tensors import PREDICT
 from tests.fakes.waiting import until
 from tests.integration.gateway.sockets.ports import Keeper, OpenPort, serving
@@ -114,3 +118,59 @@ async def test_no_call_of_a_grpc_client_is_lost_while_one_port_drains_and_anothe
             await asyncio.gather(*callers)
     assert set(answered) == {1, 2}
     assert len(answered) == done
+
+
+async def test_a_client_is_owed_its_reply_until_the_last_byte_has_left() -> None:
+    message = bytes(3_000_000)
+    async with serving(lambda call: call.reply(message)) as port:
+        client = await RawClient.connect(port.port)
+        assert port.server.unfinished == 0
+        client.say(client.request(1))
+        await until(lambda: port.counters.requests.series, "the call to be answered")
+        assert port.server.unfinished == 1
+        stopping = asyncio.create_task(port.server.stop(30))
+        client.say(frames.window_update(0, 2**30), frames.window_update(1, 2**30))
+        assert await client.answer(1) == (0, prefixed(message))
+        await client.ends()
+        await stopping
+        assert port.server.unfinished == 0
+
+
+async def test_who_watches_is_owed_no_end() -> None:
+    async with serving() as port:
+        client = await RawClient.connect(port.port)
+        client.say(client.opening(1, HEALTH_WATCH), data(1, prefixed(b"")))
+        await client.hears(frames.DATA)
+        assert port.server.unfinished == 0
+
+
+async def test_a_drained_client_that_does_not_read_its_reply_is_cut_off_in_the_end() -> None:
+    """The reply is with the socket already, so that nothing is left to frame."""
+    async with serving(lambda call: call.reply(bytes(400_000)), Bounds(write_timeout_s=0.2)) as port:
+        with socket.create_connection(("127.0.0.1", port.port)) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            wire = RawClient(None, None)  # type: ignore[arg-type]  # for its words alone
+            said = frames.PREFACE + frames.settings(((frames.INITIAL_WINDOW_SIZE, 2**31 - 1),))
+            client.sendall(said + frames.window_update(0, 2**30) + wire.request(1))
+            await until(lambda: port.counters.requests.series, "the call to be answered")
+            stopping = asyncio.create_task(port.server.stop(60))
+            await until(lambda: not port.server.connections, "the connection to be cut off")
+            await stopping
+
+
+async def test_a_successors_unix_socket_is_left_alone(tmp_path: Path) -> None:
+    path, keeper = tmp_path / "serve.sock", Keeper()
+    async with serving(keeper, unix_socket=path) as old:
+        inside = await RawClient.connect(path=path)
+        inside.say(inside.request(1))
+        await until(lambda: keeper.calls, "the call")
+        stopping = asyncio.create_task(old.server.stop(30))
+        await until(lambda: not path.exists(), "the path to be free")
+        async with serving(unix_socket=path):
+            keeper.calls[0].reply(b"late")
+            assert await inside.answer(1) == (0, prefixed(b"late"))
+            await inside.ends()
+            await stopping
+            client = await RawClient.connect(path=path)
+            client.say(client.request(1))
+            assert await client.answer(1) == (0, prefixed(b"hello"))

@@ -110,18 +110,6 @@ async def test_streams_that_a_goaway_refuses_are_sent_again_freely_and_those_tak
         assert len(server.connections) == 2
 
 
-async def test_a_stream_that_is_refused_every_time_is_told_as_unseen() -> None:
-    async def refusing(wire: Wire) -> None:
-        while (frame := await wire.frame()) is not None:
-            if frame.ends:
-                wire.say(frames.rst_stream(frame.stream_id, ErrorCode.REFUSED_STREAM))
-
-    server = RawServer(refusing)
-    async with towards(server) as connection:
-        assert (await failure_of(send(connection))).fate is Fate.REFUSED
-        assert sum(frame.ends for frame in server.connections[0].heard) == 3
-
-
 async def test_no_more_calls_at_once_than_the_replica_allows_and_all_are_answered() -> None:
     most = 0
 

@@ -10,9 +10,11 @@ import pytest
 import structlog
 
 from gateway.http2 import frames
+from gateway.http2.bounds import Bounds
 from gateway.http2.errors import ErrorCode
 from tests.fakes.raw_wire import RawClient, prefixed
 from tests.fakes.tensors import PREDICT
+from tests.fakes.waiting import until
 from tests.integration.gateway.sockets.ports import Papers, serving
 
 
@@ -120,3 +122,26 @@ async def test_the_unix_socket_speaks_no_tls_before_and_after_a_renewal(papers: 
         papers.issue("server")
         await port.server.renew_certificates()
         assert await answered(await RawClient.connect(path=path))
+
+
+async def test_who_only_begins_a_handshake_counts_and_is_let_go_in_time(papers: Papers) -> None:
+    async with serving(bounds=Bounds(preface_timeout_s=0.5), tls=papers.paths(), max_connections=1) as port:
+        silent = await RawClient.connect(port.port, preface=b"")
+        await until(lambda: port.server.connections == 1, "the client to be accepted")
+        assert await (await RawClient.connect(port.port)).ends() == []
+        assert port.refused["connections"] == 1
+        assert await silent.ends() == []
+        await until(lambda: not port.server.connections, "the client to be forgotten")
+        assert port.refused["tls_handshake"] == 1
+        assert await answered(await RawClient.connect(port.port, tls=papers.client()))
+
+
+async def test_who_is_at_the_door_when_it_closes_does_not_come_in(papers: Papers) -> None:
+    async with serving(tls=papers.paths()) as port:
+        silent = await RawClient.connect(port.port, preface=b"")
+        await until(lambda: port.server.connections == 1, "the client to be accepted")
+        await port.server.stop(30)
+        assert await silent.ends() == []
+        assert port.server.connections == 0
+        papers.issue("server")
+        await port.server.renew_certificates()  # of no consequence any more

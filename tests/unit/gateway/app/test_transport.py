@@ -28,9 +28,9 @@ async def test_the_server_is_of_the_transport_that_is_named(tmp_path: Path, kind
 
 
 def test_the_bounds_of_the_file_are_those_of_the_port(tmp_path: Path) -> None:
-    text = "http2: {max_connections: 3, max_resets: 7, idle_timeout_s: null}\n" + FOLLOWS
+    text = "http2: {max_connections: 3, max_streaming_calls: 4, max_resets: 7, idle_timeout_s: null}\n" + FOLLOWS
     listen = listen_of(settings_of(tmp_path, text, server=", max_message_bytes: 2048"))
-    assert listen.max_connections == 3
+    assert (listen.max_connections, listen.max_streaming_calls) == (3, 4)
     bounds = listen.bounds
     assert (bounds.max_resets, bounds.idle_timeout_s, bounds.max_message_bytes) == (7, None, 2048)
 

@@ -134,3 +134,13 @@ def test_a_malformed_response_ends_its_stream(field: tuple[str, str]) -> None:
     with pytest.raises(StreamFault) as caught:
         response_head([*RESPONSE, field])
     assert caught.value.code is ErrorCode.PROTOCOL_ERROR
+
+
+def test_repeated_lengths_and_statuses_are_malformed() -> None:
+    length = ("content-length", "5")
+    assert request_head([*REQUEST, length, length]).content_length == 5
+    with pytest.raises(StreamFault):
+        request_head([*REQUEST, length, ("content-length", "6")])
+    for fields in ([(":status", "200"), (":status", "200")], [("x", "y"), (":status", "200")]):
+        with pytest.raises(StreamFault):
+            response_head(fields)

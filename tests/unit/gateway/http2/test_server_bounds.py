@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 
 import pytest
@@ -135,9 +136,63 @@ def test_a_client_that_makes_calls_earns_more_of_them() -> None:
     assert client.core.fault is None
 
 
-def test_large_window_updates_are_paid_for() -> None:
+def test_large_window_updates_are_paid_for_by_data_and_no_others_are_free() -> None:
     client = RawClient(Bounds(max_control_frames=3, control_frames_per_s=0.001))
-    assert _flood(client, 100, lambda turn: frames.window_update(0, 1024))
+    ((_, stream, _),) = client.say(request(1))
+    client.core.respond(stream, head_block(()), bytes(10 * 1024), OK_TRAILERS)
+    client.core.controls.calls = 0
+    assert _flood(client, 20 + 2, lambda turn: frames.window_update(0, 1024))
+    assert not _flood(client, 1, lambda turn: frames.window_update(0, 1024))
+
+
+def test_large_window_updates_of_closed_streams_are_never_paid_for() -> None:
+    client = RawClient(Bounds(max_control_frames=3, control_frames_per_s=0.001))
+    ((_, stream, _),) = client.say(request(1))
+    client.core.respond(stream, head_block(()), bytes(10 * 1024), OK_TRAILERS)
+    client.core.controls.calls = 0
+    assert not _flood(client, 4, lambda turn: frames.window_update(1, 1024))
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_calls_that_are_served_earn_resets(served: bool) -> None:
+    client = RawClient(Bounds(max_resets=5, resets_per_s=0.001))
+    for turn in range(20):
+        told = client.say(request(4 * turn + 1))
+        if not told:
+            break
+        ((_, stream, _),) = told
+        stream.owner = client if served else None
+        client.core.respond(stream, head_block(()), b"pong", OK_TRAILERS)
+        client.say(headers(4 * turn + 3, REQUEST), frames.rst_stream(4 * turn + 3, ErrorCode.CANCEL))
+    assert client.alive() is served
+
+
+def test_bombs_on_many_streams_of_one_read_share_what_it_may_decompress() -> None:
+    client = RawClient(Bounds(max_decompressed_bytes=100_000))
+    body = gzip.compress(bytes(90_000))
+    said = b"".join(
+        headers(number, changed(REQUEST, grpc_encoding="gzip"))
+        + data(number, b"\1" + len(body).to_bytes(4, "big") + body, ends=True)
+        for number in (1, 3, 5)
+    )
+    assert len(client.say(said)) == 1
+    assert [code for code, _ in client.statuses()] == [RESOURCE_EXHAUSTED] * 2
+
+
+def test_empty_data_does_not_keep_a_request() -> None:
+    client = RawClient(Bounds(request_timeout_s=60.0))
+    client.say(headers(1, REQUEST))
+    client.now_us += 59 * SECOND_US
+    client.say(data(1, b""))
+    client.core.tick(client.now_us + 2 * SECOND_US)
+    assert client.core.streams == {}
+
+
+@pytest.mark.parametrize(("fields", "counted"), [([("x", "y")], 0), ([(":path", "/a/b")], 1)])
+def test_trailers_are_no_head_and_have_no_pseudo_headers(fields: list[tuple[str, str]], counted: int) -> None:
+    client = RawClient()
+    client.say(headers(1, REQUEST), data(1, b"\0\0\0\0\0"), headers(1, fields, ends=True))
+    assert (client.refused["malformed_headers"], 1 in client.core.streams) == (counted, not counted)
 
 
 @pytest.mark.parametrize("kind", ["ping", "trailers", "refused"])

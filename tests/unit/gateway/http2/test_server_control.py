@@ -51,8 +51,13 @@ def test_a_priority_frame_is_read_for_its_faults_only() -> None:
     client = RawClient()
     client.say(frame(frames.PRIORITY, 0, 9, b"\0\0\0\1\7"))
     assert client.heard() == []
+    client.say(headers(7, REQUEST), headers(9, REQUEST))
     client.say(frame(frames.PRIORITY, 0, 9, b"\0\0\0\x09\7"), frame(frames.PRIORITY, 0, 7, bytes(4)))
     assert [(found.stream_id, found.code) for found in client.heard()] == [(9, P), (7, F)]
+    assert client.core.streams == {}
+    client.say(frame(frames.PRIORITY, 0, 7, bytes(4)))
+    assert client.heard() == []
+    assert client.died_of(frame(frames.PRIORITY, 0, 11, bytes(4))) is F  # an idle stream can't be reset
 
 
 def test_a_ping_comes_back_and_settings_are_confirmed() -> None:

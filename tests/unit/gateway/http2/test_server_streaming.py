@@ -111,3 +111,18 @@ def test_a_call_that_ends_within_a_message_is_reset() -> None:
     _opened(client)
     client.say(data(1, prefixed(b"message")[:-1], ends=True))
     assert _kinds(client)[-1] == (Kind.RESET, None)
+
+
+def test_answers_that_wait_are_held_until_they_leave() -> None:
+    client = RawClient(Bounds(max_stream_bytes=1000), None, (frames.INITIAL_WINDOW_SIZE, 0))
+    stream = _opened(client)
+    client.core.begin(stream, head_block(()))
+    assert client.core.push(stream, bytes(600))
+    client.say(data(1, prefixed(b"question")))
+    assert client.buffers.held_bytes == 600
+    client.say(frames.window_update(1, 605))
+    client.heard()
+    assert client.buffers.held_bytes == 0
+    assert client.core.push(stream, bytes(600))
+    assert not client.core.push(stream, bytes(600))
+    assert (client.core.streams, client.buffers.held_bytes) == ({}, 0)

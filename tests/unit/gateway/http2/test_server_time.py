@@ -188,7 +188,7 @@ def test_draining_has_two_stages_and_calls_in_flight_are_answered(heard: bool) -
     client.core.drain(client.now_us)
     client.core.drain(client.now_us)
     assert client.heard() == FIRST
-    assert client.core.draining
+    assert client.core.drain_us is not None
     client.say(request(3))
     assert len(client.core.streams) == 2
     if heard:
@@ -210,7 +210,7 @@ def test_a_ping_that_only_looks_like_the_drains_changes_nothing() -> None:
     client = RawClient()
     client.say(frames.ping_ack(DRAINING))
     assert client.heard() == []
-    assert not client.core.draining
+    assert client.core.drain_us is None
 
 
 @pytest.mark.parametrize(
