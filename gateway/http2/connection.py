@@ -237,6 +237,8 @@ class Connection(Role):
                 self._fault(stream, fault, now_us)
             elif self._is_idle(stream_id):  # which may not be reset
                 raise ConnectionFault(fault.code, fault.reason) from fault
+            else:
+                self._reset_id(stream_id, fault.code)
 
     # Ends
 

@@ -83,7 +83,7 @@ async def test_a_deadline_ends_the_call_here_and_on_the_replica(
     assert ended.code == grpc.StatusCode.DEADLINE_EXCEEDED.value[0]
     received = front.replica.calls()[-1]
     assert received.timeout_s is not None
-    assert received.timeout_s <= 0.4
+    assert received.timeout_s <= 0.41  # C-core rounds timeouts up by a hundredth
     await until(lambda: received.cancelled, "the replica's call to be cancelled")
 
 
