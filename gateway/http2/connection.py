@@ -1,4 +1,4 @@
-"""What the two roles of an HTTP/2 connection share: DATA, control frames, how streams and connections end.
+"""What the two roles of an HTTP/2 connection share beyond its streams: control frames, and how a connection ends.
 
 Theory of operation. `receive` takes bytes as they come from the socket and returns what happened to calls; whatever has
 to be sent collects in `outbox`, which the shell empties once a turn. Nothing in here knows a socket or a clock: the
@@ -15,16 +15,12 @@ from collections import Counter
 from gateway.http2 import frames
 from gateway.http2.blocks import priority_of
 from gateway.http2.bounds import Bounds, Buffers
-from gateway.http2.closed import ClosedStreams
 from gateway.http2.errors import ConnectionFault, ErrorCode, StreamFault
-from gateway.http2.floods import Bucket, Updates
-from gateway.http2.intake import Intake
+from gateway.http2.floods import Updates
 from gateway.http2.keepalive import PAYLOAD as KEEPALIVE
 from gateway.http2.keepalive import Keepalive
-from gateway.http2.messages import MessageRefused
-from gateway.http2.outbox import Outbox
+from gateway.http2.open_streams import Streams
 from gateway.http2.reader import Data, FrameReader
-from gateway.http2.role import Role
 from gateway.http2.settings import PeerSettings
 from gateway.http2.stream import Event, Stream
 from gateway.http2.windows import SAMPLE
@@ -33,27 +29,16 @@ MIN_BLAMELESS_US = 12_500  # a client may not say that its time is up at once, a
 DRAINING = b"tg-drain"
 
 
-class Connection(Role):
-    """One connection; `refused` counts by bound what was turned away, for the whole process."""
+class Connection(Streams):
+    """One connection; `refused` as in Streams."""
 
     def __init__(self, bounds: Bounds, buffers: Buffers, refused: Counter[str], now_us: int) -> None:
-        self.bounds = bounds
-        self.refused = refused
+        super().__init__(bounds, buffers, refused, now_us)
         self.fault: ConnectionFault | None = None
-        self.streams: dict[int, Stream] = {}
-        self.last_id = 0  # of the streams that were opened
-        self.opened_us = self.heard_us = self.idle_since_us = now_us
-        self.outbox = Outbox(bounds.max_unsent_controls, self._sent)
-        self.intake = Intake(bounds, buffers, self.outbox)
-        self.outbox.emptied = self.intake.release_left
         self.peer = PeerSettings(self.outbox)
-        self.controls = Bucket("control frames", bounds.max_control_frames, bounds.control_frames_per_s)
-        self._resets = Bucket("resets", bounds.max_resets, bounds.resets_per_s, per_call=1)
         self._updates = Updates(self.controls, bounds.min_window_update_bytes)
         self._reader = FrameReader(bounds, self)
-        self._closed = ClosedStreams(bounds, self.controls, self.outbox)
         self._keepalive = Keepalive(bounds, self.outbox)
-        self._events: list[Event] = []
 
     # Commands
 
@@ -63,6 +48,8 @@ class Connection(Role):
             self.heard_us = now_us
             self.intake.inflater.left_bytes = self.bounds.max_decompressed_bytes
             try:
+                if self._reader.preface is not None:
+                    data = self._reader.past_preface(self._reader.preface, data)
                 self._reader.read(data, now_us)
                 self._check_unsent()
             except ConnectionFault as fault:
@@ -86,13 +73,6 @@ class Connection(Role):
             self._close(stream)
         return streams
 
-    def reset(self, stream: Stream, code: ErrorCode) -> None:
-        """End a stream at once, from our side; nothing when it has ended."""
-        if self.streams.get(stream.id) is stream:  # not another connection's of that number
-            self.outbox.forget(stream)
-            self._reset_id(stream.id, code)
-            self._close(stream)
-
     @property
     def crowded(self) -> bool:
         """Whether so much is buffered for this connection that it should not be read from.
@@ -112,44 +92,6 @@ class Connection(Role):
     def _check_unsent(self) -> None:
         if self.outbox.overfull:
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "answers pile up unread")
-
-    # DATA
-
-    def data(self, data: Data, start: int, stop: int, stream_id: int, flags: int, flow: int, now_us: int) -> None:
-        """DATA bytes `start` to `stop`, `flow` with their padding; END_STREAM only with a frame's last ones."""
-        update = self.intake.windows.take(flow)
-        if update:
-            self.outbox.control(update)
-        stream = self.streams.get(stream_id)
-        ends = flags & frames.END_STREAM
-        if stream is None or stream.remote_done:
-            self._stray(stream_id, "DATA", now_us, flow)
-            return
-        if start == stop and not ends:
-            self.controls.take(now_us)
-        else:
-            stream.moved_us = now_us
-        stream.data_bytes += stop - start
-        try:
-            self.intake.window(stream, flow, ends > 0)
-            if not self.intake.amid(stream, data, start, stop):
-                self._taken(stream, data, start, stop)
-            if ends:
-                stream.remote_done = True
-                self._half_closed(stream)
-        except MessageRefused as refusal:
-            self.refused["message"] += 1
-            self._refuse(stream, refusal)
-        except StreamFault as fault:
-            self._fault(stream, fault, now_us)
-
-    def _stray(self, stream_id: int, kind: str, now_us: int, flow: int = 0) -> None:
-        """A frame on a stream that isn't open to the peer: idle, ended by it, or reset by us a moment ago."""
-        if self._closed.take(stream_id, flow, now_us):
-            return
-        if not stream_id or self._is_idle(stream_id):
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"{kind} on stream {stream_id}, which is idle")
-        raise ConnectionFault(ErrorCode.STREAM_CLOSED, f"{kind} on stream {stream_id}, which is closed")
 
     # Control frames
 
@@ -239,28 +181,3 @@ class Connection(Role):
                 raise ConnectionFault(fault.code, fault.reason) from fault
             else:
                 self._reset_id(stream_id, fault.code)
-
-    # Ends
-
-    def _fault(self, stream: Stream, fault: StreamFault, now_us: int) -> None:
-        """The peer made us reset a stream: as costly as its own resets (CVE-2025-8671). Raises: ConnectionFault."""
-        self.refused["stream_fault"] += 1
-        self.reset(stream, fault.code)
-        self._was_reset(stream, fault.code)
-        self._resets.take(now_us)
-
-    def _sent(self, stream: Stream) -> None:
-        """The outbox framed the last of a stream."""
-        if stream.remote_done:
-            self._close(stream)
-
-    def _close(self, stream: Stream) -> None:
-        self.streams.pop(stream.id, None)
-        if stream.held_bytes:
-            self.intake.release(stream)
-        if not self.streams:
-            self.idle_since_us = self.heard_us
-
-    def _reset_id(self, stream_id: int, code: ErrorCode) -> None:
-        self._closed.by_us(stream_id)
-        self.outbox.control(frames.rst_stream(stream_id, code))

@@ -1,11 +1,9 @@
-"""The first bytes of a connection, either way: preface, SETTINGS, the connection's window (RFC 9113 section 3.4)."""
+"""What either side sends first: preface, SETTINGS, the connection's window (RFC 9113 section 3.4)."""
 
 from __future__ import annotations
 
 from gateway.http2 import frames
 from gateway.http2.bounds import Bounds
-from gateway.http2.errors import ConnectionFault, ErrorCode
-from gateway.http2.reader import Data
 from gateway.http2.windows import ReceiveWindows
 
 
@@ -28,22 +26,3 @@ def _of_both(bounds: Bounds, windows: ReceiveWindows) -> tuple[tuple[int, int], 
         (frames.MAX_FRAME_SIZE, bounds.frame_bytes),
         (frames.MAX_HEADER_LIST_SIZE, bounds.max_header_list_bytes),
     )
-
-
-class Preface:
-    """The client's 24 bytes, over as many reads as they take. `missing`: how many are still to come."""
-
-    __slots__ = ("_wanted", "missing")
-
-    def __init__(self) -> None:
-        self._wanted = frames.PREFACE
-        self.missing = len(frames.PREFACE)
-
-    def taken_from(self, data: Data) -> Data:
-        """What comes after it. Raises: ConnectionFault when it is something else: HTTP/1, TLS, anything."""
-        wanted = self._wanted
-        if data[: len(wanted)] != wanted[: len(data)]:
-            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "this port speaks gRPC (HTTP/2) only")
-        self._wanted = wanted[len(data) :]
-        self.missing = len(self._wanted)
-        return data[len(wanted) :]

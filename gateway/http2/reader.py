@@ -12,6 +12,7 @@ from gateway.http2 import frames
 from gateway.http2.blocks import HeaderBlocks, Whole, unpadded
 from gateway.http2.bounds import Bounds
 from gateway.http2.errors import ConnectionFault, ErrorCode
+from gateway.http2.preface import Preface
 
 # What a socket gave: bytes, or where it is much a view of the buffer it was read into, valid until the call returns.
 Data = bytes | memoryview
@@ -43,6 +44,7 @@ class FrameReader:
         "_pad",
         "_rest",
         "_target",
+        "preface",
     )
 
     def __init__(self, bounds: Bounds, target: Target) -> None:
@@ -50,9 +52,17 @@ class FrameReader:
         self._blocks = HeaderBlocks(bounds.max_block_bytes, bounds.max_continuations)
         self._max_data = bounds.frame_bytes
         self._max_other = bounds.max_block_bytes
+        self.preface: Preface | None = None  # where the peer is a client, until it came
         self._rest = b""
         self._data_left = 0  # of a DATA frame whose header was read
         self._data_stream = self._data_flags = self._pad = 0
+
+    def past_preface(self, preface: Preface, data: Data) -> Data:
+        """What follows the preface in the first bytes of a client."""
+        rest = preface.taken_from(data)
+        if not preface.missing:
+            self.preface = None
+        return rest
 
     def read(self, data: Data, now_us: int) -> None:
         """Take what the socket gave."""

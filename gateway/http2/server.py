@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections import Counter
 
 from gateway.http2 import frames
+from gateway.http2.answers import Answers
 from gateway.http2.bounds import Bounds, Buffers
-from gateway.http2.connection import DRAINING, Connection
+from gateway.http2.connection import DRAINING
 from gateway.http2.errors import ConnectionFault, ErrorCode, HeaderListTooLarge, StreamFault
-from gateway.http2.greeting import Preface, server_greeting
+from gateway.http2.greeting import server_greeting
 from gateway.http2.grpc_fields import INTERNAL, RESOURCE_EXHAUSTED, UNIMPLEMENTED
 from gateway.http2.heads import RequestHead, check_trailers, request_head
 from gateway.http2.hpack_own import OwnDecoder
 from gateway.http2.hpack_reader import HeaderReader
 from gateway.http2.messages import MessageRefused
+from gateway.http2.preface import Preface
 from gateway.http2.reader import Data
 from gateway.http2.responses import refusal_block
 from gateway.http2.server_time import ServerTime
-from gateway.http2.stream import HeaderBlock, Kind, Message, Stream
+from gateway.http2.stream import Kind, Stream
 
 HEARD_OUT_BYTES = 64 * 1024  # of what can't become a call
-MAX_QUEUED_PARTS = 256  # of a streaming response whose reader is slow
 
 
-class ServerConnection(Connection):
+class ServerConnection(Answers):
     """`streaming`: the paths whose messages are told one by one; every other call is told when it is whole."""
 
     def __init__(
@@ -33,73 +34,13 @@ class ServerConnection(Connection):
         decoder = OwnDecoder(bounds.max_header_table_bytes, bounds.max_header_list_bytes)
         self._heads: HeaderReader[RequestHead] = HeaderReader(decoder, request_head, bounds.max_cached_blocks)
         self._streaming = streaming
-        self._preface = Preface()
+        self._reader.preface = Preface()
         self.drain_us: int | None = None  # when draining began
         self._last_allowed = frames.MAX_STREAM_ID
         self._time = ServerTime(now_us)
         self.outbox.control(server_greeting(bounds, self.intake.windows))
 
     # Commands
-
-    def opening(self, data: Data) -> Data:
-        """What of the first bytes comes after the client's preface; to be asked until `awaits_preface` is False."""
-        try:
-            return self._preface.taken_from(data)
-        except ConnectionFault as fault:
-            self.fail(fault)
-            return b""
-
-    @property
-    def awaits_preface(self) -> bool:
-        """Whether some of the client's first 24 bytes are still to come."""
-        return self._preface.missing > 0
-
-    def respond(self, stream: Stream, head: HeaderBlock, message: Message, tail: HeaderBlock) -> bool:
-        """The whole answer of a unary call. False when there was no room to buffer it: it was refused in its place."""
-        if stream.id not in self.streams:
-            return True
-        if isinstance(message, bytes) and self.outbox.message(stream, head, message, tail):
-            return True
-        try:
-            self.intake.hold_leaving(stream, len(message) if isinstance(message, bytes) else sum(map(len, message)))
-        except MessageRefused as refusal:
-            self._refuse(stream, refusal)
-            return False
-        self.outbox.headers(stream, head, last=False)
-        self.outbox.queue(stream, message, tail, ends=True)
-        return True
-
-    def respond_without(self, stream: Stream, block: HeaderBlock) -> None:
-        """Trailers only: an error, or the end of a streaming call that sent nothing."""
-        if stream.id in self.streams:
-            if stream.queued is not None:
-                self.outbox.forget(stream)
-            self.outbox.headers(stream, block, last=True)
-
-    def begin(self, stream: Stream, head: HeaderBlock) -> None:
-        """The headers of a streaming response."""
-        if stream.id in self.streams:
-            self.outbox.headers(stream, head, last=False)
-
-    def push(self, stream: Stream, message: bytes) -> bool:
-        """One message of a streaming response. False: its reader is too slow, and the stream was reset."""
-        if stream.id not in self.streams:
-            return False
-        try:
-            if stream.queued is not None and len(stream.queued.parts) > MAX_QUEUED_PARTS:
-                raise MessageRefused(RESOURCE_EXHAUSTED, "too many answers wait")
-            self.intake.hold_leaving(stream, len(message))
-        except MessageRefused:
-            self.refused["slow_stream"] += 1
-            self.reset(stream, ErrorCode.ENHANCE_YOUR_CALM)
-            return False
-        self.outbox.queue(stream, message, None, ends=False)
-        return True
-
-    def finish(self, stream: Stream, tail: HeaderBlock) -> None:
-        """The trailers of a streaming response."""
-        if stream.id in self.streams:
-            self.outbox.queue(stream, None, tail, ends=True)
 
     def drain(self, now_us: int) -> None:
         """Ask the client to send no more: a GOAWAY that refuses nothing, and once its PING is back one that does."""
@@ -124,10 +65,6 @@ class ServerConnection(Connection):
     def time_out(self, stream: Stream) -> None:
         """The rest of its request doesn't come."""
         self._refuse(stream, MessageRefused(INTERNAL, "the rest of the request did not come in time"))
-
-    def note(self, bound: str) -> None:
-        """Count what was turned away."""
-        self.refused[bound] += 1
 
     # What the frame loop tells
 
@@ -162,27 +99,31 @@ class ServerConnection(Connection):
         stream.remote_done = ends > 0
         if head is None:
             self._refuse(stream, MessageRefused(RESOURCE_EXHAUSTED, words))
-        elif head.refused is not None:
-            if ends:
-                self._turn_away(stream, head, True)
+        elif head.refused is not None or ends or head.path in self._streaming:
+            self._opened(stream, head)
+
+    def _opened(self, stream: Stream, head: RequestHead) -> None:
+        """A head that says more than that a unary call's message follows."""
+        if head.refused is not None:
+            self._turn_away(stream, head, stream.remote_done)
         elif head.path in self._streaming:
             stream.streaming = True
             self._events.append((Kind.OPENED, stream, None))
-            if ends:
+            if stream.remote_done:
                 self._events.append((Kind.HALF_CLOSED, stream, None))
-        elif ends:
+        else:
             self._refuse(stream, MessageRefused(UNIMPLEMENTED, "a unary call came without its message"))
 
     def _turn_away(self, stream: Stream, head: RequestHead, heard: bool) -> None:
         """Answer what can't become a call, once it was heard out; a body says why to those who don't speak gRPC."""
         if head.refused is None or not heard or stream.local_done or stream.queued is not None:
             return
-        block, (_, code, words) = refusal_block(*head.refused), head.refused
-        if code is None:
-            self.outbox.headers(stream, block, last=False)
-            self.outbox.queue(stream, words.encode(), None, ends=True, framed=False)
-        else:
-            self.respond_without(stream, block)
+        _, code, words = head.refused
+        if code is not None:
+            self._trailers_only(stream, refusal_block(*head.refused))
+            return
+        self.outbox.headers(stream, refusal_block(*head.refused), last=False)
+        self.outbox.queue(stream, words.encode(), None, ends=True, framed=False)
 
     def _late_block(self, stream_id: int, block: bytes, ends: int, now_us: int) -> None:
         """Trailers of a request carry nothing that we read, but they change the tables all the same."""
@@ -242,13 +183,11 @@ class ServerConnection(Connection):
             self.reset(stream, ErrorCode.CANCEL)
             self._events.append((Kind.RESET, stream, None))
         else:
-            self.respond_without(stream, refusal_block(200, refusal.code, refusal.reason))
+            self._trailers_only(stream, refusal_block(200, refusal.code, refusal.reason))
 
     def _sent(self, stream: Stream) -> None:
         if not stream.remote_done:  # the client need not send the rest (RFC 9113 8.1)
             self._reset_id(stream.id, ErrorCode.NO_ERROR)
-        if stream.owner is not None:  # a call that was served, no refusal
-            self._resets.calls += 1
         self._close(stream)
 
     def _was_reset(self, stream: Stream, code: int) -> None:

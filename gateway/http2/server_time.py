@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Protocol
 
 from gateway.http2.bounds import Bounds
@@ -17,6 +18,7 @@ class Timed(Protocol):
     """What is asked and told of the connection."""
 
     bounds: Bounds
+    refused: Counter[str]
     outbox: Outbox
     peer: PeerSettings
     streams: dict[int, Stream]
@@ -29,8 +31,6 @@ class Timed(Protocol):
     def drain_heard(self) -> None: ...
 
     def time_out(self, stream: Stream) -> None: ...
-
-    def note(self, bound: str) -> None: ...
 
 
 class ServerTime:
@@ -46,7 +46,7 @@ class ServerTime:
         """Raises: ConnectionFault where the connection's time is up."""
         bounds, age_us = timed.bounds, now_us - timed.opened_us
         if not timed.peer.came and _over(age_us, bounds.preface_timeout_s):
-            timed.note("preface_timeout")
+            timed.refused["preface_timeout"] += 1
             raise ConnectionFault(ErrorCode.NO_ERROR, "no SETTINGS came")
         if not timed.streams and _over(now_us - timed.idle_since_us, bounds.idle_timeout_s):
             timed.drain(now_us)
@@ -59,7 +59,7 @@ class ServerTime:
         for stream in tuple(timed.streams.values()):
             waits = not stream.remote_done and not stream.streaming
             if waits and _over(now_us - stream.moved_us, bounds.request_timeout_s):
-                timed.note("request_timeout")
+                timed.refused["request_timeout"] += 1
                 timed.time_out(stream)
         self._check_reader(timed, now_us)
 
@@ -68,7 +68,7 @@ class ServerTime:
         if not owed or timed.outbox.moved != self._moved:
             self._moved, self._moved_us = timed.outbox.moved, now_us
         elif _over(now_us - self._moved_us, timed.bounds.write_timeout_s):
-            timed.note("write_timeout")
+            timed.refused["write_timeout"] += 1
             raise ConnectionFault(ErrorCode.NO_ERROR, "the client does not read")
 
 

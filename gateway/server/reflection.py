@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import structlog
+from google.protobuf.message import DecodeError
 
 from gateway.http2.errors import ErrorCode
 from gateway.http2.shell.server import ServerLink
@@ -67,7 +68,10 @@ class ReflectionStream(StreamCall):
                 self._waiting_bytes -= len(question)
                 for answer in answers:
                     self.push(answer)
-        except Exception:  # whatever the library raises for a question it can't read costs that stream alone
+        except DecodeError:
+            self.finish(Code.INTERNAL, "the message is no ServerReflectionRequest")
+            return
+        except Exception:  # logged and told to the client: a bug of the library's servicer costs that stream alone
             log.exception("reflection failed")
             self.finish(Code.INTERNAL, "the question could not be answered")
             return

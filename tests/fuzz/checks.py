@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from gateway.http2 import frames
+from gateway.http2.answers import MAX_QUEUED_PARTS
 from gateway.http2.bounds import Buffers
 from gateway.http2.client import ClientConnection
 from gateway.http2.closed import MAX_REMEMBERED
 from gateway.http2.hpack_own import OwnDecoder
-from gateway.http2.server import MAX_QUEUED_PARTS, ServerConnection
+from gateway.http2.server import ServerConnection
 from tests.fuzz import words
 
 

@@ -80,10 +80,6 @@ class Machine:
         size = self._split or len(said) or 1
         for start in range(0, min(len(said), size * 2000), size):
             part = said[start : start + size]
-            if self._server is not None and self._server.awaits_preface:
-                part = bytes(self._server.opening(part))
-            if not part:
-                continue
             for kind, stream, _ in self._core.receive(part, self._now_us):
                 self._told(kind, stream)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from gateway.http2.bounds import Bounds, Buffers
-from gateway.http2.reader import Data
 from gateway.http2.server import ServerConnection
 from gateway.http2.shell.door import TlsDoor
 from gateway.http2.shell.flusher import Flusher
@@ -46,14 +45,6 @@ class ServerLink(Link[ServerConnection]):
             super().connection_made(transport)
         else:
             cast("asyncio.Transport", transport).abort()
-
-    def data_received(self, data: Data) -> None:
-        if self.connection.awaits_preface:
-            data = self.connection.opening(data)
-            if self.connection.fault is not None:
-                self.mark()
-                return
-        super().data_received(data)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._listener.links.discard(self)

@@ -162,8 +162,7 @@ class RawClient(RawPeer):
         paths = frozenset({STREAMING_PATH})
         super().__init__(ServerConnection(bounds or Bounds(), self.buffers, self.refused, paths, SECOND_US))
         if opened:
-            assert self.core.opening(frames.PREFACE) == b""
-            self.say(frames.settings(pairs))
+            self.say(frames.PREFACE + frames.settings(pairs))
             self.heard()
 
     def statuses(self) -> list[tuple[int, str]]:
@@ -228,8 +227,6 @@ class Pair:
 
     def to_server(self, sent: bytes) -> None:
         """Bytes of the client arrive."""
-        if self.server.awaits_preface:
-            sent = bytes(self.server.opening(sent))
         for kind, stream, _ in self.server.receive(sent, self.now_us) if sent else ():
             if kind is Kind.REQUEST:
                 self.requests.append(stream)

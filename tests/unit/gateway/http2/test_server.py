@@ -48,19 +48,19 @@ def test_the_server_opens_with_its_settings_and_a_larger_window() -> None:
 
 
 def test_the_preface_may_come_in_any_pieces_with_frames_behind_it() -> None:
-    core = RawClient(opened=False).core
-    assert core.opening(frames.PREFACE[:5]) == b""
-    awaits = [core.awaits_preface]
-    assert core.opening(frames.PREFACE[5:] + b"frames") == b"frames"
-    assert [*awaits, core.awaits_preface] == [True, False]
-    assert core.opening(b"more") == b"more"
+    client = RawClient(opened=False)
+    for said in (frames.PREFACE[:5], frames.PREFACE[5:9], frames.PREFACE[9:] + frames.settings(()) + request(1)[:3]):
+        assert client.say(said) == []
+    assert client.core.peer.came
+    ((kind, stream, _),) = client.say(request(1)[3:])
+    assert (kind, stream.message) == (Kind.REQUEST, b"ping")
 
 
 @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n", b"PRI * HTTP/2.0\r\n\r\nXX", b"\x16\x03\x01"])
 def test_another_protocol_is_told_that_this_is_grpc(said: bytes) -> None:
     client = RawClient(opened=False)
     taken(client.core)
-    assert client.core.opening(said) == b""
+    assert client.say(said) == []
     (goaway,) = client.heard()
     assert goaway.kind == frames.GOAWAY
     assert b"gRPC" in goaway.payload

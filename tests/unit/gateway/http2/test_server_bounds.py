@@ -157,12 +157,8 @@ def test_large_window_updates_of_closed_streams_are_never_paid_for() -> None:
 def test_calls_that_are_served_earn_resets(served: bool) -> None:
     client = RawClient(Bounds(max_resets=5, resets_per_s=0.001))
     for turn in range(20):
-        told = client.say(request(4 * turn + 1))
-        if not told:
-            break
-        ((_, stream, _),) = told
-        stream.owner = client if served else None
-        client.core.respond(stream, head_block(()), b"pong", OK_TRAILERS)
+        for _, stream, _ in client.say(request(4 * turn + 1) if served else headers(4 * turn + 1, REQUEST, ends=True)):
+            client.core.respond(stream, head_block(()), b"pong", OK_TRAILERS)
         client.say(headers(4 * turn + 3, REQUEST), frames.rst_stream(4 * turn + 3, ErrorCode.CANCEL))
     assert client.alive() is served
 

@@ -92,8 +92,7 @@ def test_a_lower_stream_that_was_never_opened_is_closed() -> None:
 
 def test_calls_before_settings_end_the_connection() -> None:
     client = RawClient(opened=False)
-    client.core.opening(frames.PREFACE)
-    assert client.died_of(request(1)) is P
+    assert client.died_of(frames.PREFACE + request(1)) is P
 
 
 def test_after_a_fault_nothing_is_read_any_more() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gateway.http2 import frames
+from gateway.http2.answers import MAX_QUEUED_PARTS
 from gateway.http2.bounds import Bounds
 from gateway.http2.errors import ErrorCode
 from gateway.http2.responses import OK_TRAILERS, head_block, tail_block
-from gateway.http2.server import MAX_QUEUED_PARTS
 from gateway.http2.stream import Kind, Stream
 from tests.unit.gateway.http2.peers import OK, REQUEST, STREAMING_PATH, RawClient, changed, data, headers, prefixed
 
