@@ -19,6 +19,25 @@ _RESERVED: Final = frozenset(
     {"te", "content-type", "content-length", "host", "grpc-timeout", "grpc-encoding", "grpc-accept-encoding"}
 )
 _CONTENT_TYPE: Final = "application/grpc"
+# Where a request's fields go that are no metadata; pseudo-headers first.
+_METHOD: Final = 0
+_SCHEME: Final = 1
+_PATH: Final = 2
+_AUTHORITY: Final = 3
+_TE: Final = 4
+_TYPE: Final = 5
+_LENGTH: Final = 6
+_TIMEOUT: Final = 7
+_ENCODING: Final = 8
+_UNREAD: Final = 9
+_FORBIDDEN: Final = 10
+_SPECIALS: Final = 10  # all but the last
+_WANTED: Final = 1 << _METHOD | 1 << _SCHEME | 1 << _PATH
+_PLACES: Final = {
+    ":method": _METHOD, ":scheme": _SCHEME, ":path": _PATH, ":authority": _AUTHORITY, "te": _TE, "content-type": _TYPE,
+    "content-length": _LENGTH, "grpc-timeout": _TIMEOUT, "grpc-encoding": _ENCODING, "host": _UNREAD,
+    "grpc-accept-encoding": _UNREAD, **dict.fromkeys(_OF_CONNECTIONS, _FORBIDDEN),
+}  # fmt: skip
 
 
 class RequestHead:
@@ -52,55 +71,54 @@ class ResponseHead:
 def request_head(fields: list[Field]) -> RequestHead:
     """Raises: StreamFault for a malformed one."""
     head = RequestHead()
-    pseudo: dict[str, str] = {}
-    rest: list[Field] = []
+    special = [""] * _SPECIALS  # the values of what isn't metadata
+    seen = 0  # which of them came
+    metadata: list[tuple[str, str | bytes]] = []
+    regular = False
     for field in fields:
         name, value = field
-        if name[0] != ":":
-            rest.append(field)
-        elif rest or name in pseudo or name not in {":method", ":scheme", ":path", ":authority"}:
+        place = _PLACES.get(name)
+        if place is None and name[0] != ":":
+            if name.endswith("-bin"):
+                metadata += _binary(name, value)
+            else:
+                metadata.append(field)
+            regular = True
+        elif place is None or (place <= _AUTHORITY and (regular or seen & 1 << place)):
             raise StreamFault(ErrorCode.PROTOCOL_ERROR, f"pseudo-header {name} repeated, unknown or after others")
-        else:
-            pseudo[name] = value
-    if not pseudo.get(":path") or ":method" not in pseudo or ":scheme" not in pseudo:
-        raise StreamFault(ErrorCode.PROTOCOL_ERROR, ":method, :scheme and :path are wanted, not empty")
-    head.path = pseudo[":path"]
-    special: dict[str, str] = {}
-    metadata: list[tuple[str, str | bytes]] = []
-    for field in rest:
-        name, value = field
-        if name in _RESERVED:
-            if name == "content-length" and special.get(name, value) != value:
-                raise StreamFault(ErrorCode.PROTOCOL_ERROR, "content-length twice, and not the same")
-            special[name] = value
-        elif name in _OF_CONNECTIONS:
+        elif place == _FORBIDDEN:
             raise StreamFault(ErrorCode.PROTOCOL_ERROR, f"{name} belongs to HTTP/1")
-        elif name.endswith("-bin"):
-            metadata += _binary(name, value)
         else:
-            metadata.append(field)
+            if place == _LENGTH and seen & 1 << _LENGTH and special[_LENGTH] != value:
+                raise StreamFault(ErrorCode.PROTOCOL_ERROR, "content-length twice, and not the same")
+            special[place] = value
+            seen |= 1 << place
+            regular = regular or place > _AUTHORITY
+    if not special[_PATH] or seen & _WANTED != _WANTED:
+        raise StreamFault(ErrorCode.PROTOCOL_ERROR, ":method, :scheme and :path are wanted, not empty")
+    head.path = special[_PATH]
     head.metadata = tuple(metadata)
-    _take_special(head, pseudo[":method"], special)
+    _take_special(head, special, seen)
     return head
 
 
-def _take_special(head: RequestHead, method: str, special: dict[str, str]) -> None:
-    if special.get("te", "trailers") != "trailers":
+def _take_special(head: RequestHead, special: list[str], seen: int) -> None:
+    if seen & 1 << _TE and special[_TE] != "trailers":
         raise StreamFault(ErrorCode.PROTOCOL_ERROR, "te may only be trailers")
-    if "content-length" in special:
-        length = special["content-length"]
+    if seen & 1 << _LENGTH:
+        length = special[_LENGTH]
         if not (length.isascii() and length.isdigit() and len(length) < 19):
             raise StreamFault(ErrorCode.PROTOCOL_ERROR, "content-length is no number")
         head.content_length = int(length)
-    head.encoding = special.get("grpc-encoding", "identity")
-    timeout = special.get("grpc-timeout")
-    if timeout is not None:
-        head.timeout_us = parse_timeout_us(timeout)
+    if seen & 1 << _ENCODING:
+        head.encoding = special[_ENCODING]
+    if seen & 1 << _TIMEOUT:
+        head.timeout_us = parse_timeout_us(special[_TIMEOUT])
         if head.timeout_us is None:
-            head.refused = (200, INTERNAL, f"malformed grpc-timeout: {timeout[:64]!r}")
-    if method != "POST":
+            head.refused = (200, INTERNAL, f"malformed grpc-timeout: {special[_TIMEOUT][:64]!r}")
+    if special[_METHOD] != "POST":
         head.refused = (405, None, "gRPC calls are POST requests")
-    elif not special.get("content-type", "").startswith(_CONTENT_TYPE):
+    elif not special[_TYPE].startswith(_CONTENT_TYPE):
         head.refused = (415, None, f"content-type {_CONTENT_TYPE} is wanted")
 
 
