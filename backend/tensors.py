@@ -17,6 +17,8 @@ from backend.errors import tensor_parsing
 MAX_REPEATED_BYTES = 256 * 1024 * 1024
 # numpy's bound; TensorFlow's is 254.
 MAX_RANK = 64
+# numpy takes a dimension of 0 for 1 where it asks if a shape is too large.
+MAX_ARRAY_BYTES = 2**63
 Array = NDArray[Any]
 # TensorProto's class comes from a package without type stubs.
 TensorProto = Any
@@ -42,6 +44,8 @@ def read_header(proto: TensorProto, alias: str) -> Header:
     if len(shape) > MAX_RANK or (shape and min(shape) < 0):
         raise tensor_parsing(alias)
     elements = math.prod(shape)
+    if math.prod([max(1, size) for size in shape]) * element.item_bytes >= MAX_ARRAY_BYTES:
+        raise tensor_parsing(alias)
     content = len(proto.tensor_content)
     if content:
         if element is dtypes.STRING or content != elements * element.item_bytes:

@@ -70,6 +70,7 @@ def test_an_empty_dimension_makes_an_empty_array() -> None:
         tensor(FLOAT, (1,) * 65, float_val=[1]),
         tensor(FLOAT, (2**46, 64), float_val=[1]),
         tensor(FLOAT, (2**62, 2**62, 2**62), float_val=[1]),
+        tensor(FLOAT, (2**46, 0, 2**20)),
         tensor(FLOAT, (MAX_REPEATED_BYTES // 4 + 1,), float_val=[1]),
     ],
     ids=[
@@ -82,6 +83,7 @@ def test_an_empty_dimension_makes_an_empty_array() -> None:
         "too many dimensions",
         "one value said to be 2^52",
         "sizes beyond 64 bits",
+        "no elements, but sizes beyond 64 bits",
         "repeated beyond the bound",
     ],
 )
