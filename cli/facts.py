@@ -66,6 +66,17 @@ def model_facts(model: admin_pb2.ModelStatus) -> dict[str, Any]:
             for replica in model.replicas
         ],
         "batching": model.batching,
+        "signatures": [
+            {
+                "name": signature.name,
+                "version": signature.version,
+                "batching": signature.batching,
+                "reason": signature.reason or None,
+                "poisoned_lanes": signature.poisoned_lanes,
+                "poisoned_s": signature.poisoned_s,
+            }
+            for signature in model.signatures
+        ],
         "mean_batch_rows": model.mean_batch_rows,
         "calls": model.calls,
         "errors": model.errors,

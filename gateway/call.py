@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic_ns
+from typing import Final
 
 from gateway.errors import Failure
 
 Headers = tuple[tuple[str, str | bytes], ...]
 # A message on its way out: whole, or in pieces where putting a large one together would copy it.
 Message = bytes | tuple[bytes, ...]
+LARGE_BYTES: Final = 64 * 1024  # from here on a copy costs more than another piece
 # (message, failure, response headers): exactly one of message and failure is not None.
 Finish = Callable[[bytes | None, Failure | None, Headers], None]
 

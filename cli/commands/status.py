@@ -50,12 +50,25 @@ def _show_model(model: dict[str, Any]) -> None:
     click.echo(f"  traffic   {model['calls']:,} calls, {model['errors']:,} failed")
     rows = f", {model['mean_batch_rows']:.1f} rows a batch" if model["mean_batch_rows"] else ""
     click.echo(f"  batching  {model['batching'] or 'off'}{rows}")
+    for signature in model["signatures"]:
+        click.echo(f"            {signature_words(signature)}")
     for label, labelled in model["labels"].items():
         click.echo(f"  label     {label} -> version {labelled}")
     _show_arms(model["arms"])
     _show_replicas(model["replicas"])
     if model["rollout"] is not None:
         click.echo(f"  rollout   {rollout_words(model['rollout'])}")
+
+
+def signature_words(signature: dict[str, Any]) -> str:
+    """Whether one signature's calls are joined, in one line."""
+    words = f"version {signature['version']} {one_line(signature['name'])}: {signature['batching']}"
+    if signature["reason"]:
+        words += f" ({one_line(signature['reason'])})"
+    if signature["poisoned_lanes"]:
+        lanes = "1 lane runs" if signature["poisoned_lanes"] == 1 else f"{signature['poisoned_lanes']} lanes run"
+        words += f"; {lanes} unjoined for {signature['poisoned_s']:.0f} s more, after joins that failed"
+    return words
 
 
 def _show_arms(arms: list[dict[str, Any]]) -> None:

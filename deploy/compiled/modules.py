@@ -12,6 +12,21 @@ COPIED: Final = ("gateway", "protos")
 HOT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "gateway": ("call",),
+        "gateway/batching": (
+            "desk",
+            "gate",
+            "joinable",
+            "joined",
+            "key",
+            "lane",
+            "lone",
+            "member",
+            "message",
+            "pump",
+            "rounds",
+            "shell",
+            "window",
+        ),
         "gateway/http2": ("*",),
         "gateway/http2/shell": ("client", "deadlines", "flusher", "link", "server"),
         "gateway/limits": ("admission", "retry_budget", "suspects"),
@@ -19,7 +34,24 @@ HOT: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "gateway/server": ("accounts", "http2", "methods", "status"),
         "gateway/telemetry": ("counters",),
         "gateway/upstream": ("catalog", "courier", "http2", "pool", "replica", "request_blocks", "wiring"),
-        "gateway/wire": ("check", "dtype", "encode", "forms", "reasons", "signature", "spec", "tensor"),
+        "gateway/wire": (
+            "check",
+            "cut",
+            "dtype",
+            "encode",
+            "forms",
+            "inputs",
+            "join",
+            "plain",
+            "reasons",
+            "reply",
+            "rows",
+            "signature",
+            "spec",
+            "tensor",
+            "values",
+            "walk",
+        ),
     }
 )
 

@@ -7,7 +7,7 @@ from functools import partial
 from gateway.app.world import World
 from gateway.batching.key import LaneKey
 from gateway.batching.ports import CallBack
-from gateway.call import Deadline
+from gateway.call import Deadline, Message
 from gateway.errors import Failure, NoReplica
 from gateway.upstream.connection import Done
 from gateway.upstream.courier import Courier, Errand
@@ -23,7 +23,7 @@ class Joins:
         self._world = world
         self._courier = courier
 
-    def send(self, key: LaneKey, message: bytes, deadline: Deadline, done: Done) -> CallBack | None:
+    def send(self, key: LaneKey, message: Message, deadline: Deadline, done: Done) -> CallBack | None:
         """Carry the request to a replica that has its version; `done` is called once, unless it is called back."""
 
         def delivered(reply: bytes | None, failure: Failure | None, _replica: Replica | None) -> None:
@@ -34,6 +34,7 @@ class Joins:
             done(None, NoReplica(f'upstream "{key.upstream}" is gone from the configuration'))
             return None
         errand = Errand(upstream, key.model, key.version, PREDICT_PATH, message, (), deadline, None, delivered)
+        errand.urgent = True
         self._courier.carry(errand)
         return partial(self._courier.cancel, errand)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version as installed_version
 
+from gateway.app.batch_states import OFF_BY_CONFIGURATION, SignatureState, mode_words, signature_states
 from gateway.app.world import World
 from gateway.batching.counters import BatchCounters
 from gateway.batching.policy import BatchMode
@@ -77,12 +78,21 @@ class Report:
             has_promoted_version=route.version is not None,
             configured_version=(configured.version or 0) if configured is not None else 0,
             labels=dict(route.labels),
-            batching=self._batching(route),
+            batching=mode_words(self._world.settings.batch_policy(route.batching)),
             calls=calls,
             errors=errors,
             mean_batch_rows=self._mean_batch_rows(route.name),
         )
         status.arms.extend(_arms(route, by_arm))
+        for known in self._signatures(route):
+            status.signatures.add(
+                name=known.signature,
+                version=known.version,
+                batching=known.state,
+                reason=known.reason,
+                poisoned_lanes=known.poisoned_lanes,
+                poisoned_s=known.poisoned_s,
+            )
         for replica in self._world.fleet.upstream(route.upstream).replicas:
             status.replicas.add(
                 upstream=route.upstream,
@@ -93,19 +103,11 @@ class Report:
             )
         return status
 
-    def _batching(self, route: ModelRoute) -> str:
-        """The policy's mode, and what is known of each version's signatures."""
+    def _signatures(self, route: ModelRoute) -> list[SignatureState]:
+        """Whether the calls of each signature are joined."""
         policy = self._world.settings.batch_policy(route.batching)
-        if policy.mode is BatchMode.OFF:
-            return "off by configuration"
-        if policy.mode is BatchMode.ON:
-            return "on by configuration, without proof"
-        known = [
-            f"version {version} {signature}: {proof.state}" + (f" ({proof.off_reason})" if proof.off_reason else "")
-            for (upstream, model, version, signature), proof in self._batcher.proofs()
-            if model == route.name and upstream == route.upstream
-        ]
-        return "; ".join([policy.mode.value, *known])
+        proofs, poisoned = self._batcher.proofs(), self._batcher.poisoned()
+        return signature_states(policy, proofs, poisoned, route.upstream, route.name)
 
     def _mean_batch_rows(self, model: str) -> float:
         of_model = [entry for (name, _), entry in self._batch_counters.by_version.items() if name == model]
@@ -131,6 +133,10 @@ class Report:
             names.REPLICA_UP.name: self._replica_up,
             names.VERSION_AVAILABLE.name: self._version_available,
             names.ROLLOUT_PERCENT.name: self._rollout_percent,
+            names.BATCHING_STATE.name: self._batching_states,
+            names.BATCH_POISONED_LANES.name: self._poisoned_lanes,
+            names.BATCH_SLOTS.name: lambda: self._slots(2),
+            names.BATCH_SLOTS_IN_USE.name: lambda: self._slots(1),
             names.BUILD_INFO.name: lambda: [((VERSION, BUILD), 1.0)],
         }
 
@@ -151,6 +157,24 @@ class Report:
             for version in sorted(frozenset[int]().union(*(replica.available(model) for replica in up))):
                 having = sum(version in replica.available(model) for replica in up)
                 yield (route.upstream, model, str(version)), float(having)
+
+    def _batching_states(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        """Where configuration joins nothing of a model, one series says so, without version and signature."""
+        for model, route in self._world.table.models.items():
+            if self._world.settings.batch_policy(route.batching).mode is BatchMode.OFF:
+                yield (model, "", "", OFF_BY_CONFIGURATION), 1.0
+            for known in self._signatures(route):
+                yield (model, str(known.version), known.signature, known.state), 1.0
+
+    def _poisoned_lanes(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        for model, route in self._world.table.models.items():
+            for known in self._signatures(route):
+                yield (model, str(known.version), known.signature), float(known.poisoned_lanes)
+
+    def _slots(self, column: int) -> Iterator[tuple[tuple[str, ...], float]]:
+        """Of each upstream: column 1 of Batcher.slots_in_use is what is in flight, column 2 what may be."""
+        for entry in self._batcher.slots_in_use():
+            yield (entry[0],), float(entry[column])
 
     def _rollout_percent(self) -> Iterator[tuple[tuple[str, ...], float]]:
         for model, ramp in self._world.ramps.items():

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-# (alias, dtype, shape without the row axis), sorted by alias
-Features = tuple[tuple[str, int, tuple[int, ...]], ...]
+from gateway.wire.tensor import Features
+
 # (upstream, model, version, signature name)
 ProofKey = tuple[str, str, int, str]
 
 
 class LaneKey(NamedTuple):
-    """Requests that differ in any of these never meet. `signature_name` is resolved, `output_filter` sorted."""
+    """Requests that differ in any of these never meet. `signature_name` is resolved, `output_filter` sorted.
+
+    Where a model's lanes pad, `features` have -1 for what the signature leaves open, so that lengths may differ.
+    """
 
     upstream: str
     model: str

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.batching.key import LaneKey
-from gateway.batching.lane import Member
-from gateway.call import Deadline
+from gateway.batching.member import Member
+from gateway.call import Deadline, Message
 from gateway.errors import Failure
 
 # Exactly one of reply and failure is not None; called once, perhaps before `Send` returns.
@@ -16,9 +16,9 @@ Done = Callable[[bytes | None, Failure | None], None]
 CallBack = Callable[[], None]
 # Carry a Predict message to a replica of the key's upstream that has its version, retries included. None: what is sent
 # can't be called back.
-Send = Callable[[LaneKey, bytes, Deadline, Done], CallBack | None]
-# Run one member alone. The failure is the join's, or its own if its replica died or its version went, or that no
-# replica is up; None if joining is off for it.
+Send = Callable[[LaneKey, Message, Deadline, Done], CallBack | None]
+# Run one member alone, as it came. The failure is the join's, or its own if its replica died or its version went, or
+# that no replica is up; None if joining is off for it.
 Fallback = Callable[[LaneKey, Member, Failure | None], None]
 
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from gateway.batching.outcome import judges
 from gateway.batching.proof import Finding
-from gateway.errors import Failure
+from gateway.errors import Failure, Fate, UpstreamFailed
 from gateway.wire.cut import cut_response
 from gateway.wire.reasons import Uncut
 
@@ -49,6 +49,8 @@ class Trial:
         """What the join's outcome shows, all members having been answered; sets `reason` unless it is the same."""
         if joined is None:
             self.reason = f"joined calls failed, lone ones did not: {failure}"
+            if isinstance(failure, UpstreamFailed) and failure.fate is Fate.LOST:
+                return Finding.DEATH
             return Finding.REFUSED if judges(failure) else Finding.NOTHING
         parts = cut_response(joined, self._rows, self._padding_rows)
         if isinstance(parts, Uncut):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from gateway.batching.policy import BatchMode, BatchPolicy
 from gateway.config import schema, sections
+from gateway.config.batching_rules import merged_keys
 from gateway.config.http2_section import Http2
 from gateway.config.problems import Place, Problem
 from gateway.config.settings import (
@@ -130,7 +131,7 @@ class Builder:
         for name, model in self._configuration.models.items():
             own = model.batching.model_dump(exclude_none=True)
             if own:
-                wanted[name] = (("models", name, "batching"), {**everyone, **own})
+                wanted[name] = (("models", name, "batching"), merged_keys(own, everyone))
         policies = {name: self._tried(place, partial(_batch_policy, keys)) for name, (place, keys) in wanted.items()}
         return {name: policy for name, policy in policies.items() if policy}
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
-from gateway.batching.policy import BatchPolicy
+from gateway.config.batching_rules import check_batching
 from gateway.config.model_rules import check_model
 from gateway.config.problems import Place, Problem, show, suggestion
-from gateway.config.raw import items, section, text, whole
+from gateway.config.raw import items, section, text
 
 
 def check_rules(document: object) -> list[Problem]:
     """Every rule between keys that the document breaks."""
     root = section(document)
     problems = [*_addresses(root), *_upstreams(root), *_headers(root)]
-    problems += check_batch_sizes(section(root.get("batching")), {}, ("batching",))
+    problems += check_batching(section(root.get("batching")), {}, ("batching",))
     for name, model in section(root.get("models")).items():
         place: Place = ("models", name)
         problems += check_model(section(model), place, allowed_headers(root))
         problems += check_upstream_name(root, section(model).get("upstream"), (*place, "upstream"), name)
         own = section(section(model).get("batching"))
-        problems += check_batch_sizes(own, section(root.get("batching")), (*place, "batching"))
+        problems += check_batching(own, section(root.get("batching")), (*place, "batching"))
     return problems
 
 
@@ -39,20 +38,6 @@ def check_upstream_name(root: dict[str, object], wanted: object, place: Place, m
         yield Problem(
             place, f"is missing, and of {len(upstreams)} upstreams none is default_upstream; say which serves {model}"
         )
-
-
-def check_batch_sizes(own: dict[str, object], inherited: dict[str, object], place: Place) -> Iterator[Problem]:
-    """allowed_batch_sizes increase and end at max_batch_size, as TensorFlow Serving wants them."""
-    if not own.keys() & {"allowed_batch_sizes", "max_batch_size"}:
-        return
-    merged = {**inherited, **{key: value for key, value in own.items() if value is not None}}
-    sizes = [size for size in map(whole, items(merged.get("allowed_batch_sizes"))) if size is not None]
-    if any(size < 1 for size in sizes) or any(a >= b for a, b in pairwise(sizes)):
-        yield Problem((*place, "allowed_batch_sizes"), f"got {sizes}, must increase and start at 1 or more")
-        return
-    largest = whole(merged.get("max_batch_size", BatchPolicy().max_batch_size))
-    if sizes and largest is not None and sizes[-1] != largest:
-        yield Problem((*place, "allowed_batch_sizes"), f"the last is {sizes[-1]}, must equal max_batch_size, {largest}")
 
 
 def _addresses(root: dict[str, object]) -> Iterator[Problem]:

@@ -146,7 +146,15 @@ class Batching(Section):
     proof_rtol: Ratio = 1e-3
     """How far joined answers may be from lone ones while joining is being proved, relative to the value."""
     proof_atol: Ratio = 1e-5
-    """The same in absolute terms, added to the relative one."""
+    """The same in absolute terms, for answers of about 1, less where all are smaller; the larger of the two counts."""
+    enable_large_batch_splitting: bool = False
+    """Send a call of more rows than a joined call may have in pieces, and answer it as one; else it travels alone."""
+    max_execution_batch_size: Count | None = None
+    """Rows of one joined call, at most, while splitting; up to max_batch_size, which null means."""
+    pad_variable_length_inputs: bool = False
+    """Let inputs meet whose lengths differ where the signature leaves them open, each padded with its first element."""
+    latency_target_s: Seconds | None = None
+    """Seconds that joined calls should be in flight at most: late ones get smaller, at last fewer. null: no target."""
 
 
 class ModelBatching(Section):
@@ -166,13 +174,19 @@ class ModelBatching(Section):
     """As in batching."""
     max_enqueued_batches: Count | None = None
     """As in batching."""
-    slots_per_replica: Count | None = None
-    """As in batching."""
     max_lanes: Count | None = None
     """As in batching."""
     proof_rtol: Ratio | None = None
     """As in batching."""
     proof_atol: Ratio | None = None
+    """As in batching."""
+    enable_large_batch_splitting: bool | None = None
+    """As in batching. false takes max_execution_batch_size away too, where it is global."""
+    max_execution_batch_size: Count | None = None
+    """As in batching."""
+    pad_variable_length_inputs: bool | None = None
+    """As in batching."""
+    latency_target_s: Seconds | None = None
     """As in batching."""
 
 

@@ -120,12 +120,13 @@ class Journey:
         if policy.mode is OFF:
             context.counters.unjoined.add((self.route.name, BATCHING_OFF))
             return False
-        share = joinable(call.message, self.view, signature, policy)
+        route = self.route
+        share = joinable(call.message, self.view, signature, policy, route.upstream, route.name, version)
         if isinstance(share, Unjoined):
-            context.counters.unjoined.add((self.route.name, share.value))
+            context.counters.unjoined.add((route.name, share.value))
             return False
-        member = Member(call, share.inputs, share.rows, share.nbytes, call.headers, self)
-        context.batcher.offer(share.lane_key(self.route.upstream, self.route.name, version), member)
+        member = Member(call, share.values, share.features, share.rows, share.nbytes, call.headers, self)
+        context.batcher.offer(share.key, member)
         return True
 
     def _refuse_if_blocked(self) -> None:

@@ -17,6 +17,10 @@ Samples = Iterable[tuple[Labels, float]]
 
 GAUGES = (
     names.IN_FLIGHT,
+    names.BATCHING_STATE,
+    names.BATCH_POISONED_LANES,
+    names.BATCH_SLOTS,
+    names.BATCH_SLOTS_IN_USE,
     names.REPLICA_UP,
     names.VERSION_AVAILABLE,
     names.ROLLOUT_PERCENT,
@@ -72,8 +76,9 @@ def registry_of(collector: GatewayCollector) -> CollectorRegistry:
 
 def _counter(family: CounterFamily) -> Metric:
     metric = CounterMetricFamily(family.metric.name, family.metric.help, labels=family.metric.labels)
+    divisor = family.metric.divisor
     for labels, count in family.series.items():
-        metric.add_metric(labels, count)
+        metric.add_metric(labels, count if divisor == 1 else count / divisor)
     return metric
 
 

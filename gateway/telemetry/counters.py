@@ -36,14 +36,15 @@ class Histogram:
 
 
 class CounterFamily:
-    """One counter metric: label values -> count."""
+    """One counter metric: label values -> count, in whole numbers (`metric.divisor` of them are one unit)."""
 
-    __slots__ = ("max_series", "metric", "series")
+    __slots__ = ("_brought", "max_series", "metric", "series")
 
     def __init__(self, metric: Metric, max_series: int = MAX_SERIES) -> None:
         self.metric = metric
         self.max_series = max_series
         self.series: dict[Labels, int] = {}
+        self._brought: dict[Labels, int] = {}  # what `bring` was told last
 
     def add(self, labels: Labels, count: int = 1) -> None:
         """Count under these label values, in the order of the metric's labels."""
@@ -52,6 +53,13 @@ class CounterFamily:
             series[labels] += count
         else:
             series[self.place(labels)] += count
+
+    def bring(self, labels: Labels, total: int) -> None:
+        """Bring in what is counted elsewhere, `total` so far; what is counted here under these labels stays."""
+        news = total - self._brought.get(labels, 0)
+        if news or labels not in self._brought:
+            self._brought[labels] = total
+            self.add(labels, news)
 
     def place(self, labels: Labels) -> Labels:
         """The label values under which these are counted: their own, or "(other)" where there are too many."""
@@ -93,8 +101,14 @@ class Counters:
 
     __slots__ = (
         "_places",
+        "batch_dropped",
+        "batch_events",
+        "batch_left",
         "batch_members",
+        "batch_padding_rows",
+        "batch_queue_us",
         "batch_rows",
+        "batch_slot_us",
         "config_reloads",
         "judged_calls",
         "request_seconds",
@@ -113,6 +127,12 @@ class Counters:
         self.request_seconds = HistogramFamily(names.REQUEST_SECONDS)
         self.batch_rows = HistogramFamily(names.BATCH_ROWS)
         self.batch_members = CounterFamily(names.BATCH_MEMBERS)
+        self.batch_padding_rows = CounterFamily(names.BATCH_PADDING_ROWS)
+        self.batch_queue_us = CounterFamily(names.BATCH_QUEUE_SECONDS)
+        self.batch_slot_us = CounterFamily(names.BATCH_SLOT_SECONDS)
+        self.batch_left = CounterFamily(names.BATCH_LEFT)
+        self.batch_dropped = CounterFamily(names.BATCH_DROPPED)
+        self.batch_events = CounterFamily(names.BATCH_EVENTS)
         self.unjoined = CounterFamily(names.UNJOINED)
         self.retries = CounterFamily(names.RETRIES)
         self.shed = CounterFamily(names.SHED)
@@ -163,6 +183,12 @@ class Counters:
             self.requests,
             self.judged_calls,
             self.batch_members,
+            self.batch_padding_rows,
+            self.batch_queue_us,
+            self.batch_slot_us,
+            self.batch_left,
+            self.batch_dropped,
+            self.batch_events,
             self.unjoined,
             self.retries,
             self.shed,

@@ -19,19 +19,24 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric family. `buckets`: upper bounds of a histogram, in the unit of its name, without +Inf."""
+    """One metric family. `buckets`: upper bounds of a histogram, in the unit of its name, without +Inf.
+
+    Counters are counted in whole numbers; `divisor` of them are one unit of the name (1,000,000 us are a second).
+    """
 
     name: str
     help: str
     kind: Kind
     labels: tuple[str, ...]
     buckets: tuple[float, ...] = ()
+    divisor: int = 1
 
 
 REQUEST_SECONDS_BUCKETS: Final = (
     0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5,
     1.0, 2.5, 5.0, 10.0, 30.0,
 )  # fmt: skip
+US_PER_S: Final = 1_000_000
 BATCH_ROWS_BUCKETS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0)
 
 REQUESTS: Final = Metric(
@@ -64,8 +69,68 @@ BATCH_ROWS: Final = Metric(
     BATCH_ROWS_BUCKETS,
 )
 BATCH_MEMBERS: Final = Metric(
-    "tidegate_batch_members_total", "Client calls that left through batching.", Kind.COUNTER, ("model", "version")
+    "tidegate_batch_members_total",
+    "Client calls that left through batching; pieces of split ones, and members of halved joins, each time.",
+    Kind.COUNTER,
+    ("model", "version"),
 )
+BATCH_PADDING_ROWS: Final = Metric(
+    "tidegate_batch_padding_rows_total",
+    "Rows added to joined calls to reach an allowed batch size.",
+    Kind.COUNTER,
+    ("model", "version"),
+)
+BATCH_QUEUE_SECONDS: Final = Metric(
+    "tidegate_batch_queue_seconds_total",
+    "Seconds that client calls waited in lanes, summed over the calls that left through batching.",
+    Kind.COUNTER,
+    ("model", "version"),
+    divisor=US_PER_S,
+)
+BATCH_SLOT_SECONDS: Final = Metric(
+    "tidegate_batch_slot_seconds_total",
+    "Seconds that batches held a slot, summed over the batches.",
+    Kind.COUNTER,
+    ("model", "version"),
+    divisor=US_PER_S,
+)
+BATCH_LEFT: Final = Metric(
+    "tidegate_batch_left_total",
+    "Batches that left their lane, by what let them go.",
+    Kind.COUNTER,
+    ("model", "version", "reason"),
+)
+BATCH_DROPPED: Final = Metric(
+    "tidegate_batch_dropped_total",
+    "Client calls that ended in their lane, or before it, without a batch, by the reason.",
+    Kind.COUNTER,
+    ("model", "version", "reason"),
+)
+BATCH_EVENTS: Final = Metric(
+    "tidegate_batch_events_total",
+    "What happened to batches beyond being sent and answered, by the event.",
+    Kind.COUNTER,
+    ("model", "version", "event"),
+)
+BATCHING_STATE: Final = Metric(
+    "tidegate_batching_state",
+    "Always 1; `state` says whether a signature's calls are joined now.",
+    Kind.GAUGE,
+    ("model", "version", "signature", "state"),
+)
+BATCH_POISONED_LANES: Final = Metric(
+    "tidegate_batch_poisoned_lanes",
+    "Lanes that run unjoined now, for a while, because a member often made their joined calls fail.",
+    Kind.GAUGE,
+    ("model", "version", "signature"),
+)
+BATCH_SLOTS: Final = Metric(
+    "tidegate_batch_slots",
+    "Batches that may be in flight at once on the replicas that are up.",
+    Kind.GAUGE,
+    ("upstream",),
+)
+BATCH_SLOTS_IN_USE: Final = Metric("tidegate_batch_slots_in_use", "Batches now in flight.", Kind.GAUGE, ("upstream",))
 UNJOINED: Final = Metric(
     "tidegate_unjoined_total", "Predict calls forwarded singly, by the reason.", Kind.COUNTER, ("model", "reason")
 )
@@ -136,6 +201,16 @@ ALL: Final = (
     IN_FLIGHT,
     BATCH_ROWS,
     BATCH_MEMBERS,
+    BATCH_PADDING_ROWS,
+    BATCH_QUEUE_SECONDS,
+    BATCH_SLOT_SECONDS,
+    BATCH_LEFT,
+    BATCH_DROPPED,
+    BATCH_EVENTS,
+    BATCHING_STATE,
+    BATCH_POISONED_LANES,
+    BATCH_SLOTS,
+    BATCH_SLOTS_IN_USE,
     UNJOINED,
     RETRIES,
     SHED,

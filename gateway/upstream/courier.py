@@ -31,7 +31,7 @@ class Errand:
 
     __slots__ = (
         "alive", "alone", "attempts", "avoid", "cancel_sent", "courier", "deadline", "deaths", "delivered", "died",
-        "fingerprint", "message", "metadata", "model", "number", "path", "replica", "upstream", "version",
+        "fingerprint", "message", "metadata", "model", "number", "path", "replica", "upstream", "urgent", "version",
     )  # fmt: skip
     courier: Courier  # who carries it, from then on
 
@@ -61,6 +61,7 @@ class Errand:
         self.died: Replica | None = None  # the last one
         self.avoid: Replica | None = None
         self.alone = False
+        self.urgent = False  # a joined call holds a slot of batching already
         self.number = 0
         self.alive = True
         self.replica: Replica | None = None  # where it has a slot

@@ -19,6 +19,7 @@ class Waiter(Protocol):
     version: int | None
     avoid: Replica | None  # a replica that failed this call before: only if there is no other
     alone: bool  # a suspect: at most one on a replica at a time, and never where it failed before
+    urgent: bool  # many callers' in one, and bounded in number elsewhere: every other slot, however many wait
     number: int  # given when it begins to wait: who came first
     alive: bool  # False: cancelled or expired, skipped when its turn comes
 
@@ -27,8 +28,8 @@ class Waiter(Protocol):
     def refuse(self, failure: Failure) -> None: ...
 
 
-# Waiters alike in these can be placed on the same replicas: (alone, model, version, avoid).
-Wants = tuple[bool, str, int | None, Replica | None]
+# Waiters alike in these can be placed on the same replicas: (alone, urgent, model, version, avoid).
+Wants = tuple[bool, bool, str, int | None, Replica | None]
 
 
 class Upstream:
@@ -44,6 +45,7 @@ class Upstream:
         self._queues: dict[Wants, deque[Waiter]] = {}  # none is empty
         self._waiting = {False: 0, True: 0}  # how many in all queues: suspects, by `alone`, have a bound of their own
         self._arrived = 0
+        self._urgent_went = False  # the last one who waited and got a slot was urgent
 
     def acquire(self, waiter: Waiter) -> None:
         """Place the waiter now, or queue it, or refuse it when no replica serves it or the queue is full."""
@@ -56,14 +58,17 @@ class Upstream:
             self._enqueue(waiter)
 
     def release(self, replica: Replica, alone: bool) -> None:
-        """A call on the replica ended: its slot goes to whoever waits longest and may run there."""
+        """A call on the replica ended: its slot goes to who is next (`place_waiting`) and may run there."""
         replica.in_flight -= 1
         replica.suspects_out -= alone
         if self._queues:
             self.place_waiting()
 
     def place_waiting(self) -> None:
-        """Place who waits longest of those that can be placed; refuse those whom no replica serves any more."""
+        """Place those that can be placed; refuse those that no replica serves now.
+
+        Urgent ones and others take turns, of each by age: neither waits without end, however many come of the other.
+        """
         if self._placing:  # a placed waiter ended at once: the loop below goes on with the next
             return
         self._placing = True
@@ -76,7 +81,7 @@ class Upstream:
     def _by_age(self) -> list[Wants]:
         if len(self._queues) == 1:
             return [*self._queues]
-        return sorted(self._queues, key=lambda wants: self._queues[wants][0].number)
+        return sorted(self._queues, key=lambda wants: (wants[1] == self._urgent_went, self._queues[wants][0].number))
 
     def _place_first(self, wants: Wants) -> bool:
         """Deal with the first waiter of a queue; False when it has to go on waiting."""
@@ -91,6 +96,8 @@ class Upstream:
         if not queue:
             del self._queues[wants]
         if free is not None:
+            if not waiter.alone:
+                self._urgent_went = waiter.urgent
             self._occupy(waiter, free)
         elif waiter.alive:
             waiter.refuse(self._no_replica(waiter))
@@ -147,12 +154,12 @@ class Upstream:
         bound, waiting = self.policy.max_queued_calls, self._waiting
         if waiting[waiter.alone] >= bound:
             self._drop_the_gone()
-        if waiting[waiter.alone] >= bound:
+        if waiting[waiter.alone] >= bound and not waiter.urgent:
             waiter.refuse(Shed(f'{bound} calls already wait for a replica of upstream "{self.name}"'))
             return
         self._arrived += 1
         waiter.number = self._arrived
-        wants = (waiter.alone, waiter.model, waiter.version, waiter.avoid)
+        wants = (waiter.alone, waiter.urgent, waiter.model, waiter.version, waiter.avoid)
         self._queues.setdefault(wants, deque()).append(waiter)
         waiting[waiter.alone] += 1
 

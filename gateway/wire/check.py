@@ -101,9 +101,12 @@ def _check_names(signature: Signature, sent: Set[str]) -> None:
 
 
 def _element_count(alias: str, shape: tuple[int, ...]) -> int:
-    """How many elements `shape` says; raises InvalidRequest for shapes that TensorFlow cannot parse."""
+    """How many elements `shape` says, dimensions of 0 left out; raises InvalidRequest where TensorFlow cannot parse it.
+
+    A tensor of no elements is no proof of a small one: a sum over the empty axis of (2^30,0) has 2^30 elements.
+    """
     if len(shape) <= _MAX_RANK and min(shape, default=0) >= 0:  # of millions of dimensions no product is made
-        count = prod(shape)
+        count = prod(shape) or prod([size or 1 for size in shape])
         if count < 2**63:
             return count
     raise InvalidRequest(f"tensor parsing error: {alias}")

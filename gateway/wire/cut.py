@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
-from math import prod
 from typing import Final
 
-from google.protobuf.message import DecodeError
-
-from gateway.wire.dtype import LAYOUTS
-from gateway.wire.encode import delimited, field_head, map_entry_head, tensor_head
+from gateway.wire.encode import field_head, map_entry_head, tensor_head
 from gateway.wire.reasons import Uncut
-from protos.stubs.tidegate.wire.v1 import predict_pb2, tensor_pb2
+from gateway.wire.reply import STRINGS, Output, cut_values, judge_rows, read_reply
 
-_OUTPUTS: Final = 1  # PredictResponse's fields
-_MODEL_SPEC: Final = 2
-_PACKED_BYTES: Final = {"float_val": 4, "double_val": 8, "scomplex_val": 8, "dcomplex_val": 16, "float8_val": 1}
-_LISTS: Final = ("int_val", "string_val", "int64_val", "bool_val", "half_val", "uint32_val", "uint64_val")
+_OUTPUTS: Final = 1  # PredictResponse's field
 
 
 def cut_response(reply: bytes, rows: Sequence[int], padding_rows: int = 0) -> list[bytes] | Uncut:
@@ -27,89 +19,47 @@ def cut_response(reply: bytes, rows: Sequence[int], padding_rows: int = 0) -> li
     the server's. Nothing is guessed: a reply that holds anything else, or values that are not exactly what its shapes
     say, is not cut.
     """
-    try:
-        response = predict_pb2.PredictResponse.FromString(reply)
-    except DecodeError:
-        return Uncut.UNPARSABLE
-    response.DiscardUnknownFields()
-    if response.ByteSize() != len(reply):
-        return Uncut.UNUSUAL_ENCODING
-    if not response.outputs:
-        return Uncut.NO_OUTPUTS
+    parts = read_reply(reply)
+    if isinstance(parts, Uncut):
+        return parts
+    counts = [*rows, padding_rows] if padding_rows else list(rows)
     columns: list[list[bytes]] = []
-    for alias, tensor in response.outputs.items():
-        column = _cut_tensor(alias.encode(), tensor, rows, padding_rows)
+    for output in parts.outputs:
+        tail = parts.spec if output is parts.outputs[-1] else b""
+        column = _cut_output(output, counts, len(rows), tail)
         if isinstance(column, Uncut):
             return column
         columns.append(column)
-    spec = delimited(_MODEL_SPEC, response.model_spec.SerializeToString()) if response.HasField("model_spec") else b""
-    if len(columns) == 1:
-        return [entry + spec for entry in columns[0]]
-    return [b"".join(entries) + spec for entries in zip(*columns, strict=True)]
+    return columns[0] if len(columns) == 1 else [b"".join(entries) for entries in zip(*columns, strict=True)]
 
 
-def _cut_tensor(
-    alias: bytes, tensor: tensor_pb2.TensorProto, rows: Sequence[int], padding_rows: int
-) -> list[bytes] | Uncut:
-    """The `outputs` entry of each member."""
-    shape = tuple([dim.size for dim in tensor.tensor_shape.dim])
-    if not shape:
-        return Uncut.SCALAR
-    bounds = list(accumulate(rows, initial=0))
-    if shape[0] != bounds[-1] + padding_rows or min(shape) < 0:
-        return Uncut.ROWS
-    # Everything that is set besides dtype and shape; more than one list of values would be ambiguous.
-    payloads = [(field, value) for field, value in tensor.ListFields() if field.number > 2]
-    row_elements = prod(shape[1:])
-    if not payloads and row_elements == 0:
-        return _byte_entries(alias, tensor.dtype, shape[1:], bounds, b"", 4, 0)
-    if len(payloads) != 1:
-        return Uncut.PAYLOAD
-    field, values = payloads[0]
-    if field.name in _LISTS:
-        if len(values) != shape[0] * row_elements:
-            return Uncut.PAYLOAD
-        return _list_entries(alias, tensor, field.name, bounds)
-    size = LAYOUTS[tensor.dtype].size if tensor.dtype in LAYOUTS else 0
-    if field.name != "tensor_content":
-        size = _PACKED_BYTES.get(field.name, 0)
-    if not size or len(values) != shape[0] * row_elements * size:
-        return Uncut.PAYLOAD
-    return _byte_entries(alias, tensor.dtype, shape[1:], bounds, values, field.number, row_elements * size)
-
-
-def _byte_entries(
-    alias: bytes,
-    dtype: int,
-    features: tuple[int, ...],
-    bounds: list[int],
-    values: bytes,
-    number: int,
-    row_bytes: int,
-) -> list[bytes]:
-    """Cut by bytes. Members of equally many rows share everything before their values."""
-    heads: dict[int, bytes] = {}
+def _cut_output(output: Output, counts: list[int], members: int, tail: bytes) -> list[bytes] | Uncut:
+    """The `outputs` entry of each member, and `tail`. Those whose rows and values take equally much share a head."""
+    refusal = judge_rows(output, sum(counts))
+    if refusal is not None:
+        return refusal
+    blocks = cut_values(output, counts)
+    if isinstance(blocks, Uncut):
+        return blocks
+    if len(blocks) > members:
+        del blocks[members:]
+    if len(set(map(len, blocks))) == 1 and len(set(counts[:members])) == 1:
+        head = output_head(output, counts[0], len(blocks[0]))
+        return [head + block + tail for block in blocks]
+    heads: dict[tuple[int, int], bytes] = {}
     entries = []
-    for start, end in pairwise(bounds):
-        count = end - start
-        if count not in heads:
-            size = count * row_bytes
-            value_head = tensor_head(dtype, (count, *features)) + (field_head(number, size) if size else b"")
-            heads[count] = map_entry_head(_OUTPUTS, alias, value_head, size)
-        entries.append(heads[count] + values[start * row_bytes : end * row_bytes])
+    for index, block in enumerate(blocks):
+        key = (counts[index], len(block))
+        head = heads.get(key, b"")
+        if not head:
+            head = heads[key] = output_head(output, counts[index], len(block))
+        entries.append(head + block + tail)
     return entries
 
 
-def _list_entries(alias: bytes, tensor: tensor_pb2.TensorProto, field: str, bounds: list[int]) -> list[bytes]:
-    """Cut a decoded list (varints have no fixed width, strings neither)."""
-    features = tuple([dim.size for dim in tensor.tensor_shape.dim])[1:]
-    values = getattr(tensor, field)
-    row_elements = prod(features)
-    entries = []
-    for start, end in pairwise(bounds):
-        listed = tensor_pb2.TensorProto()
-        getattr(listed, field).extend(values[start * row_elements : end * row_elements])
-        tail = listed.SerializeToString()
-        head = tensor_head(tensor.dtype, (end - start, *features))
-        entries.append(map_entry_head(_OUTPUTS, alias, head, len(tail)) + tail)
-    return entries
+def output_head(output: Output, rows: int, size: int) -> bytes:
+    """An `outputs` entry of `rows` rows like `output`'s up to where its `size` bytes of values begin."""
+    head = tensor_head(output.dtype, (rows, *output.shape[1:]))
+    if size and output.number != STRINGS:  # whose fields bring their own tags
+        head += field_head(output.number, size)
+    return map_entry_head(_OUTPUTS, output.alias, head, size)

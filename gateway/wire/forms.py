@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from gateway.wire.encode import LENGTH_DELIMITED
-from gateway.wire.spec import SpecView, peek
+from gateway.wire.spec import SpecView, ValuePlace, peek
+from gateway.wire.tensor import Head
 from protos.stubs.tidegate.wire.v1 import tensor_pb2
 
 MAX_FORMS: Final = 1024  # clients choose what they send: of all lengths together,
@@ -28,9 +29,11 @@ MAX_FORM_BYTES: Final = 512  # of one form, values not counted. More than that, 
 
 Part = tuple[int, bytes]  # where the bytes stand in the message
 Form = tuple[tuple[Part, ...], SpecView]
+Place = tuple[bytes, int, int, int]  # alias, field number, where the values begin and end
 
 _VARINT, _FIXED64, _FIXED32 = 0, 1, 5
-_WAY_IN = (2, 2)  # PredictRequest.inputs, and the value of every map entry: a TensorProto
+_INPUTS = 2  # PredictRequest's field: a map
+_ALIAS, _TENSOR = 1, 2  # fields of its entries
 _HEAD_FIELDS = frozenset({1, 2, 3})  # TensorProto's dtype, shape and version
 _VALUE_FIELDS: Final = frozenset(
     field.number
@@ -65,15 +68,16 @@ class Forms:
         return self._count
 
     def _keep(self, message: bytes, view: SpecView) -> None:
-        parts = around_values(message)
-        if parts is None:
+        walked = _walked(message)
+        if walked is None:
             return
         view.request = None  # its values are one call's
+        view.places = _one_each(walked.places, view.heads)
         alike = self._by_length.setdefault(len(message), [])
         if len(alike) == MAX_ALIKE:
             del alike[0]
             self._count -= 1
-        alike.append((parts, view))
+        alike.append((_between(message, walked.places), view))
         self._count += 1
         if self._count > MAX_FORMS:
             self._count -= len(self._by_length.pop(next(iter(self._by_length))))
@@ -81,45 +85,86 @@ class Forms:
 
 def around_values(message: bytes) -> tuple[Part, ...] | None:
     """All of a well-formed Predict but its values, in order; None where that is too much or too unusual to keep."""
-    parts, start = [], 0
+    walked = _walked(message)
+    return None if walked is None else _between(message, walked.places)
+
+
+def _walked(message: bytes) -> _Walk | None:
+    walk = _Walk(message)
     try:
-        for begin, end in _values(message):
-            parts.append((start, message[start:begin]))
-            start = end
+        walk.request()
     except ValueError:
         return None
+    return walk
+
+
+def _between(message: bytes, places: list[Place]) -> tuple[Part, ...]:
+    parts, start = [], 0
+    for _, _, begin, end in places:
+        parts.append((start, message[start:begin]))
+        start = end
     if start < len(message):
         parts.append((start, message[start:]))
     return tuple(parts)
 
 
-def _values(message: bytes) -> Iterator[tuple[int, int]]:
-    """Where the inputs' values begin and end, in order.
+def _one_each(places: list[Place], heads: tuple[Head, ...]) -> tuple[ValuePlace, ...] | None:
+    """Where each input's values lie, in the order of `heads`; None unless each has one run of them."""
+    found = {alias: (number, begin, end) for alias, number, begin, end in places}
+    aliases = [alias.encode() for alias, _, _ in heads]
+    if len(found) != len(places) or found.keys() != set(aliases):
+        return None
+    return tuple([found[alias] for alias in aliases])
+
+
+class _Walk:
+    """Finds where the inputs' values begin and end, in order.
 
     Raises: ValueError for values that are no plain bytes, for more than MAX_FORM_BYTES of other things, and for what
     isn't understood. So the walk is short, however long the message.
     """
-    at, taken = 0, 0
-    ends = [len(message)]  # of the message, of an entry of `inputs`, of the tensor in it
-    while ends:
-        if at == ends[-1]:
-            ends.pop()
-            continue
-        tag, at = _varint(message, at)
-        number, kind = tag >> 3, tag & 7
-        begin, at = _content(message, at, kind)
-        if at > ends[-1]:
-            raise ValueError("a field beyond its message")
-        if len(ends) <= len(_WAY_IN):
-            if kind == LENGTH_DELIMITED and number == _WAY_IN[len(ends) - 1]:
-                ends.append(at)
-                at = begin
-        elif kind == LENGTH_DELIMITED and number in _VALUE_FIELDS:
-            yield begin, at
-            taken += at - begin
-        elif number not in _HEAD_FIELDS:
-            raise ValueError("values that are parsed one by one")
-        if at - taken > MAX_FORM_BYTES:
+
+    __slots__ = ("_message", "_values_bytes", "places")
+
+    def __init__(self, message: bytes) -> None:
+        self._message = message
+        self._values_bytes = 0
+        self.places: list[Place] = []
+
+    def request(self) -> None:
+        """Walk the whole message, a Predict."""
+        for number, kind, begin, end in self._fields(0, len(self._message)):
+            if number == _INPUTS and kind == LENGTH_DELIMITED:
+                self._input(begin, end)
+
+    def _input(self, begin: int, end: int) -> None:
+        """One entry of the map."""
+        alias = b""
+        for number, kind, start, stop in self._fields(begin, end):
+            if kind == LENGTH_DELIMITED and number == _ALIAS:
+                alias = self._message[start:stop]
+            elif kind == LENGTH_DELIMITED and number == _TENSOR:
+                self._tensor(alias, start, stop)
+
+    def _tensor(self, alias: bytes, begin: int, end: int) -> None:
+        for number, kind, start, stop in self._fields(begin, end):
+            if kind == LENGTH_DELIMITED and number in _VALUE_FIELDS:
+                self._values_bytes += stop - start
+                self.places.append((alias, number, start, stop))
+            elif number not in _HEAD_FIELDS:
+                raise ValueError("values that are parsed one by one")
+
+    def _fields(self, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+        """(number, wire type, where its content begins, where it ends) of each field."""
+        while at < end:
+            tag, at = _varint(self._message, at)
+            begin, at = _content(self._message, at, tag & 7)
+            if at > end:
+                raise ValueError("a field beyond its message")
+            yield tag >> 3, tag & 7, begin, at
+            if begin - self._values_bytes > MAX_FORM_BYTES:
+                raise ValueError("more than values")
+        if end - self._values_bytes > MAX_FORM_BYTES:
             raise ValueError("more than values")
 
 

@@ -10,11 +10,11 @@ class Unjoined(enum.Enum):
 
     BATCHING_OFF = "batching_off"  # by the operator's policy
     UNPROVEN_OFF = "unproven_off"  # joining was tried for this signature and turned off
-    UNUSUAL_ENCODING = "unusual_encoding"  # unknown fields, unpacked or chunked lists, other non-canonical bytes
+    UNUSUAL_ENCODING = "unusual_encoding"  # unknown fields, maps and values written as no client library does
     SIGNATURE = "signature"  # an input or output of the signature has no unknown first dimension
     OUTPUT_FILTER = "output_filter"  # repeated or unknown aliases: TensorFlow Serving words the error
     INPUTS = "inputs"  # none, or fewer than the signature has (defaults have no rows)
-    STRING = "string"
+    STRING = "string"  # in tensor_content
     DTYPE = "dtype"
     UNKNOWN_RANK = "unknown_rank"
     NEGATIVE_DIM = "negative_dim"
@@ -25,6 +25,7 @@ class Unjoined(enum.Enum):
     TOO_MANY_ROWS = "too_many_rows"
     TOO_LARGE = "too_large"  # expanded size over the cap
     LANES_FULL = "lanes_full"
+    POISONED = "poisoned"  # joins of its lane failed often of late
 
 
 class Uncut(enum.Enum):
@@ -36,3 +37,4 @@ class Uncut(enum.Enum):
     SCALAR = "scalar"
     ROWS = "rows"  # an output's first dimension is not the number of rows sent
     PAYLOAD = "payload"  # the values are not exactly what the shape says
+    PIECES = "pieces"  # the replies to a split request's pieces differ in more than values

@@ -7,28 +7,32 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from gateway.call import Message
+from gateway.call import LARGE_BYTES, Message
 from gateway.errors import InvalidRequest, MalformedRequest
 from gateway.wire.encode import delimited, varint
 from gateway.wire.tensor import Head, read_heads
 from protos.stubs.tidegate.wire.v1 import inference_pb2, management_pb2, model_pb2, predict_pb2, tensor_pb2
 
-LARGE_BYTES: Final = 64 * 1024  # from here on a copy costs more than a second piece
 # These requests have their ModelSpec as field 1. A message type that knows no other field reads it without building
 # the examples behind it.
 _SPEC_FIRST: Final = frozenset({"Classify", "Regress", "GetModelMetadata", "GetModelStatus"})
+
+
+# Field number of an input's values, where they begin and where they end in the message.
+ValuePlace = tuple[int, int, int]
 
 
 class SpecView:
     """What the gateway goes by. `version` 0 means version 0, None unset; `client_id` is empty when unset.
 
     `heads` are a Predict's inputs, sorted by alias. `request` is the parsed Predict as long as this view is of one
-    call's alone: calls of one form share theirs (gateway.wire.forms). None for other methods.
+    call's alone: calls of one form share theirs (gateway.wire.forms). None for other methods. `places`: where the
+    values of each head lie in every message of the form, if each has one run of them.
     """
 
     __slots__ = (
-        "client_id", "has_strings", "heads", "label", "name", "passed", "request", "signature_name", "version",
-        "vouch_after_us",
+        "client_id", "has_strings", "heads", "joins", "label", "name", "passed", "places", "request", "signature_name",
+        "version", "vouch_after_us",
     )  # fmt: skip
 
     def __init__(self, spec: model_pb2.ModelSpec, request: predict_pb2.PredictRequest | None = None) -> None:
@@ -44,6 +48,8 @@ class SpecView:
         # What holds for every call of the form: under which policy its heads fit a signature, and until when (us,
         # monotonic) the last answer to such a call vouches for the next.
         self.passed: dict[object, object] = {}
+        self.joins: dict[object, object] = {}  # by signature, for gateway.batching.joinable
+        self.places: tuple[ValuePlace, ...] | None = None
         self.vouch_after_us = 0
 
 

@@ -10,6 +10,7 @@ import grpc
 from protos.stubs.tidegate.wire.v1 import management_pb2, metadata_pb2, model_pb2, predict_pb2
 from tests.fakes.tensors import answer_of, float_tensor, floats_of, signatures
 
+POISONED = "assertion failed: [a poisoned row]"
 LOADING, AVAILABLE, UNLOADING, END = 20, 30, 40, 50
 Trailers = tuple[tuple[str, str | bytes], ...]
 
@@ -68,6 +69,7 @@ class FakeServing:
     def __init__(self, models: dict[str, FakeModel] | None = None) -> None:
         self.models = models if models is not None else {"digits": FakeModel({1: AVAILABLE})}
         self.hold_loading = False
+        self.poison: float | None = None  # a batch with this value anywhere fails as a whole
         self.reloads: list[management_pb2.ModelServerConfig] = []
 
     def put(self, model: str, states: dict[int, int]) -> FakeModel:
@@ -100,6 +102,8 @@ class FakeServing:
         if name != "serving_default":
             raise Refused(grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.')
         tensor = request.inputs["x"]
+        if self.poison is not None and self.poison in floats_of(tensor):
+            raise Refused(grpc.StatusCode.INVALID_ARGUMENT, POISONED)
         shape = [dim.size for dim in tensor.tensor_shape.dim]
         reply = predict_pb2.PredictResponse()
         reply.outputs["y"].CopyFrom(float_tensor(answer_of(floats_of(tensor), version), shape, content=False))

@@ -33,7 +33,14 @@ EXIT_KILLED = 134  # what a shell says of an abort()
 class FakeReplica:
     """One listening fake. `start` it, let the test change `serving` and `inject` faults, read `received`, `stop` it."""
 
-    def __init__(self, serving: FakeServing | None = None, die_on: float | None = None, fragile: bool = False) -> None:
+    def __init__(
+        self,
+        serving: FakeServing | None = None,
+        die_on: float | None = None,
+        fragile: bool = False,
+        hold_on: float | None = None,
+        held: Path | None = None,
+    ) -> None:
         self.serving = serving or FakeServing()
         self.received: list[Received] = []
         self.in_flight = 0
@@ -41,6 +48,8 @@ class FakeReplica:
         self.address = ""
         self._die_on = die_on
         self._fragile = fragile
+        self._hold_on = hold_on
+        self._held = held
         self._faults: list[Fault] = []
         self._server: grpc.aio.Server | None = None
 
@@ -88,6 +97,8 @@ class FakeReplica:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await self._suffer(method)
+            if method == "Predict" and self._hold_on is not None and self._hold_on in _values_of(message):
+                await self._hold()
             return self._answer(method, message)
         except Refused as refused:
             context.set_trailing_metadata(refused.trailers)
@@ -126,6 +137,12 @@ class FakeReplica:
             case _:
                 return message  # Classify: an echo, so that a test sees what was forwarded
 
+    async def _hold(self) -> None:
+        """Never answer; the file `held` tells other processes."""
+        if self._held is not None:
+            self._held.touch()
+        await asyncio.Event().wait()
+
     def _maybe_die(self, message: bytes) -> None:
         """As TensorFlow Serving's process does on some inputs: gone, with every call in flight."""
         try:
@@ -136,6 +153,10 @@ class FakeReplica:
             os._exit(EXIT_KILLED)
         if self._fragile and len(tensor.tensor_shape.dim) != 2:
             os._exit(EXIT_KILLED)
+
+
+def _values_of(message: bytes) -> list[float]:
+    return floats_of(predict_pb2.PredictRequest.FromString(message).inputs["x"])
 
 
 class _Methods(grpc.GenericRpcHandler):
@@ -160,7 +181,8 @@ async def serve(arguments: argparse.Namespace) -> None:
     """Until standard input ends, or a call kills the process."""
     states = {int(version): AVAILABLE for version in arguments.versions.split(",")}
     serving = FakeServing({arguments.model: FakeModel(states)})
-    replica = FakeReplica(serving, arguments.die_on, arguments.fragile)
+    held = arguments.port_file.with_name("held")
+    replica = FakeReplica(serving, arguments.die_on, arguments.fragile, arguments.hold_on, held)
     address = await replica.start(f"127.0.0.1:{arguments.port}")
     draft = arguments.port_file.with_suffix(".tmp")
     draft.write_text(address.rpartition(":")[2], encoding="utf-8")
@@ -178,6 +200,7 @@ def main() -> None:
     parser.add_argument("--model", default="digits")
     parser.add_argument("--versions", default="1")
     parser.add_argument("--die-on", type=float)
+    parser.add_argument("--hold-on", type=float, help="never answer calls with this value; the file `held` says so")
     parser.add_argument("--fragile", action="store_true", help="die of inputs whose rank is not 2")
     asyncio.run(serve(parser.parse_args()))
 

@@ -34,7 +34,13 @@ STATUS = admin_pb2.GetStatusResponse(
                 admin_pb2.Replica(upstream="main", address="127.0.0.1:9000", up=True, in_flight=2, versions=[1, 3]),
                 admin_pb2.Replica(upstream="main", address="[evil]markup:1", up=False),
             ],
-            batching="auto: joining",
+            batching="auto",
+            signatures=[
+                admin_pb2.Signature(
+                    name="serving_default", version=1, batching="proved", poisoned_lanes=2, poisoned_s=7.6
+                ),
+                admin_pb2.Signature(name="softmax", version=3, batching="off", reason="2 of 8 differ\x1b[31m"),
+            ],
             calls=1000,
             errors=1,
             mean_batch_rows=3.46,
@@ -65,7 +71,9 @@ async def test_status_in_words_shows_models_arms_replicas_and_problems(tmp_path:
         "",
         "digits: serves version 3 (a rollout's; gateway.yaml says 1), versions managed, upstream main",
         "  traffic   1,000 calls, 1 failed",
-        "  batching  auto: joining, 3.5 rows a batch",
+        "  batching  auto, 3.5 rows a batch",
+        "            version 1 serving_default: proved; 2 lanes run unjoined for 8 s more, after joins that failed",
+        "            version 3 softmax: off (2 of 8 differ\\x1b[31m)",
         "  label     stable -> version 1",
         "  arm  version  weight  observed  calls  failed",
         "  a    1        90 %    91.0 %    910    1",
@@ -92,5 +100,24 @@ async def test_status_as_json_has_numbers_and_null_for_the_unknown(tmp_path: Pat
     assert digits["arms"][0]["observed_percent"] == 91.0
     assert digits["arms"][1]["version"] is None
     assert digits["replicas"][0]["versions"] == [1, 3]
+    assert digits["signatures"] == [
+        {
+            "name": "serving_default",
+            "version": 1,
+            "batching": "proved",
+            "reason": None,
+            "poisoned_lanes": 2,
+            "poisoned_s": 7.6,
+        },
+        {
+            "name": "softmax",
+            "version": 3,
+            "batching": "off",
+            "reason": "2 of 8 differ\x1b[31m",
+            "poisoned_lanes": 0,
+            "poisoned_s": 0.0,
+        },
+    ]
+    assert empty["signatures"] == []
     assert (empty["promoted_version"], empty["configured_version"], empty["arms"]) == (None, None, [])
     assert (facts["uptime_s"], facts["problems"]) == (12.3, ["gateway.yaml: 2 problems"])

@@ -8,19 +8,20 @@ from functools import partial
 
 from gateway.batching.counters import BatchCounters
 from gateway.batching.key import LaneKey
-from gateway.batching.lane import Member
+from gateway.batching.member import Member
 from gateway.batching.policy import BatchPolicy
 from gateway.batching.shell import Batcher
-from gateway.call import NEVER_US, Call, Deadline, Headers
+from gateway.call import NEVER_US, Call, Deadline, Headers, Message
 from gateway.errors import Failure, Fate, NoReplica, UpstreamFailed
-from gateway.wire.tensor import RawTensor
 from protos.stubs.tidegate.wire.v1 import predict_pb2, tensor_pb2
 
+FLOAT = int(tensor_pb2.DT_FLOAT)
 HEADERS: Headers = (("tidegate-version", "7"),)
 FAILURES: Mapping[str, Failure] = {
     "invalid": UpstreamFailed(3, "a poisoned row", Fate.ANSWERED),
     "not_found": UpstreamFailed(5, "no such version", Fate.ANSWERED),
     "exhausted": UpstreamFailed(8, "Server Threadpool Exhausted", Fate.ANSWERED),
+    "too_large": UpstreamFailed(8, "OOM when allocating", Fate.ANSWERED),
     "unavailable": UpstreamFailed(14, "connection refused", Fate.REFUSED),
     "no_replica": NoReplica("none is up"),
     "lost": UpstreamFailed(14, "the replica died", Fate.LOST),
@@ -72,16 +73,16 @@ class StageLoop:
         self.turn()
 
 
-def predict_message(rows: Sequence[float], signature_name: str = "") -> bytes:
-    """A PredictRequest of one input `x`, shape (rows, 1), float32."""
+def predict_message(values: Sequence[float], signature_name: str = "", width: int = 1) -> bytes:
+    """A PredictRequest of one input `x`, shape (rows, width), float32."""
     request = predict_pb2.PredictRequest()
     request.model_spec.name = "digits"
     request.model_spec.signature_name = signature_name
     tensor = request.inputs["x"]
     tensor.dtype = tensor_pb2.DT_FLOAT
-    for size in (len(rows), 1):
+    for size in (len(values) // width, width):
         tensor.tensor_shape.dim.add(size=size)
-    tensor.tensor_content = struct.pack(f"<{len(rows)}f", *rows)
+    tensor.tensor_content = struct.pack(f"<{len(values)}f", *values)
     return request.SerializeToString()
 
 
@@ -109,19 +110,21 @@ MODELS = {"rowwise": rowwise, "mixing": mixing, "centring": centring, "whole": w
 
 
 class Sent:
-    """A message that the fake server has and has not answered; `x` are its rows, padding included."""
+    """A message that the fake server has and has not answered; `x` are its values, padding included, in row order."""
 
     def __init__(
-        self, message: bytes, deadline: Deadline, done: Callable[[bytes | None, Failure | None], None]
+        self, message: Message, deadline: Deadline, done: Callable[[bytes | None, Failure | None], None]
     ) -> None:
-        self.request = predict_pb2.PredictRequest.FromString(message)
+        whole = message if isinstance(message, bytes) else b"".join(message)
+        self.request = predict_pb2.PredictRequest.FromString(whole)
         content = self.request.inputs["x"].tensor_content
+        self.width = self.request.inputs["x"].tensor_shape.dim[1].size
         self.x = struct.unpack(f"<{len(content) // 4}f", content)
         self.deadline_us = deadline.at_us
         self.done = done
 
     def answer(self, model: Callable[[Sequence[float]], list[float]]) -> None:
-        y = model(self.x)
+        y = model(self.x[:: self.width])  # of each row's first value
         response = predict_pb2.PredictResponse(model_spec=self.request.model_spec)
         response.model_spec.signature_name = self.request.model_spec.signature_name or "serving_default"
         tensor = response.outputs["y"]
@@ -155,16 +158,17 @@ class Stage:
             self.loop,
         )
 
-    def offer(self, name: str, rows: Sequence[float], deadline_us: int = NEVER_US, features: int = 1) -> None:
-        """A caller of this name offers these rows; `features` picks the lane."""
-        message = predict_message(rows)
+    def offer(
+        self, name: str, values: Sequence[float], deadline_us: int = NEVER_US, lane: int = 1, width: int = 1
+    ) -> None:
+        """A caller of this name offers these values, rows of `width`; `lane` picks the lane."""
+        message = predict_message(values, width=width)
         call = Call("Predict", message, (), Deadline(deadline_us), self.loop.now_us, partial(self._finish, name))
         self.calls[name] = call
         self._names[call] = name
-        tensor = RawTensor(tensor_pb2.DT_FLOAT, (len(rows), 1), struct.pack(f"<{len(rows)}f", *rows))
-        member = Member(call, {"x": tensor}, len(rows), len(tensor.data), HEADERS)
-        features_key = (("x", int(tensor_pb2.DT_FLOAT), (features,)),)
-        self.batcher.offer(LaneKey("pool", "digits", 7, "serving_default", (), features_key), member)
+        packed = struct.pack(f"<{len(values)}f", *values)
+        member = Member(call, (packed,), (("x", FLOAT, (width,)),), len(values) // width, len(packed), HEADERS)
+        self.batcher.offer(LaneKey("pool", "digits", 7, "serving_default", (), (("x", FLOAT, (lane,)),)), member)
 
     def answer(self, number: int, model: str = "rowwise") -> None:
         self.sent.pop(number).answer(MODELS[model])
@@ -177,13 +181,13 @@ class Stage:
         return "\n".join(events)
 
     def _send(
-        self, key: LaneKey, message: bytes, deadline: Deadline, done: Callable[[bytes | None, Failure | None], None]
+        self, key: LaneKey, message: Message, deadline: Deadline, done: Callable[[bytes | None, Failure | None], None]
     ) -> Callable[[], None]:
         self._number += 1
         number = self._number
         sent = self.sent[number] = Sent(message, deadline, done)
         until = "" if sent.deadline_us == NEVER_US else f" until {sent.deadline_us}"
-        self.events.append(f"send {number} x={_text(sent.x)}{until}")
+        self.events.append(f"send {number} x={_rows_text(sent)}{until}")
 
         def call_back() -> None:
             del self.sent[number]
@@ -202,6 +206,14 @@ class Stage:
         tensor = predict_pb2.PredictResponse.FromString(message).outputs["y"]
         y = struct.unpack(f"<{len(tensor.float_val) // 4}f", tensor.float_val)
         self.events.append(f"{name} gets y={_text(y)}")
+
+
+def _rows_text(sent: Sent) -> str:
+    """1,2,3; wide rows in brackets: [1,2][3,3]."""
+    if sent.width == 1:
+        return _text(sent.x)
+    rows = [sent.x[start : start + sent.width] for start in range(0, len(sent.x), sent.width)]
+    return "".join([f"[{_text(row)}]" for row in rows])
 
 
 def _text(values: Sequence[float]) -> str:

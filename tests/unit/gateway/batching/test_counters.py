@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from gateway.batching.counters import BATCH_ROWS_BUCKETS, BatchCounters
+from gateway.batching.counters import BATCH_ROWS_BUCKETS, BatchCounters, Leaving
 from gateway.wire.reasons import Unjoined
 
 
 def test_batches_are_summed_and_bucketed_by_rows() -> None:
     counters = BatchCounters().of("digits", 7)
     for rows in (1, 2, 3, 64, 1024, 1025):
-        counters.count_batch(members=2, rows=rows, padding_rows=1, queue_time_us=10)
+        counters.count_batch(members=2, rows=rows, padding_rows=1, queue_time_us=10, leaving=Leaving.SLOT)
     assert (counters.batches, counters.members, counters.padding_rows, counters.queue_time_us) == (6, 12, 6, 60)
+    assert counters.left == {Leaving.SLOT: 6}
     assert counters.rows == 1 + 2 + 3 + 64 + 1024 + 1025
     filled = {bucket: count for bucket, count in zip(BATCH_ROWS_BUCKETS, counters.batch_rows, strict=False) if count}
     assert filled == {1: 1, 2: 1, 4: 1, 64: 1, 1024: 1}

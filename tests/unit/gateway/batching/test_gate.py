@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gateway.batching.gate import Gate
-from gateway.batching.policy import BatchPolicy
-from gateway.call import NEVER_US
-from tests.unit.gateway.batching.members import lane_key, member
+from gateway.batching.gate import MAX_EXPANDED_BYTES, Gate
+from gateway.batching.member import Member
+from gateway.call import NEVER_US, Call, Deadline
+from tests.unit.gateway.batching.members import lane_in, member
 from tests.unit.gateway.batching.stage import StageLoop
 
 
@@ -16,7 +16,7 @@ class Looks:
         self.loop = StageLoop()
         self.at_us: list[int] = []
         self.gate = Gate("pool", self.loop, lambda gate: self.at_us.append(self.loop.now_us))
-        self.gate.window.offer(lane_key(), member(1), BatchPolicy(), 0)
+        self.gate.window.add(lane_in(self.gate.window), member(1), 0)
 
 
 def test_however_often_asked_it_looks_once_a_turn() -> None:
@@ -67,3 +67,30 @@ def test_a_cancelled_gate_looks_no_more_until_asked() -> None:
     looks.gate.look_soon()
     looks.loop.turn()
     assert looks.at_us == [20]
+
+
+def test_a_slot_that_is_free_is_looked_at() -> None:
+    looks = Looks()
+    looks.gate.window.in_flight = 1
+    looks.gate.release()
+    looks.loop.turn()
+    assert (looks.gate.window.in_flight, looks.at_us) == (0, [0])
+
+
+def claiming(nbytes: int, message: bytes = b"few") -> Member:
+    """A caller whose request became so many bytes."""
+    call = Call("Predict", message, (), Deadline(), 0, lambda message, failure, headers: None)
+    return Member(call, (), (), 1, nbytes)
+
+
+def test_values_that_grew_are_bounded_until_their_calls_end() -> None:
+    gate = Looks().gate
+    large, small = claiming(MAX_EXPANDED_BYTES - 10), claiming(10)
+    assert gate.admit(large)
+    assert gate.admit(small)
+    assert not gate.admit(claiming(4))
+    assert gate.admit(claiming(3))  # its request brought as many
+    small.call.reply(b"")
+    assert gate.admit(claiming(4))
+    large.call.abandon()
+    assert gate.expanded_bytes == 4

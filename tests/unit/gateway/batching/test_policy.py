@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from gateway.batching.policy import BatchMode, BatchPolicy
@@ -54,3 +57,36 @@ def test_the_last_allowed_size_is_the_cap() -> None:
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(ValueError, match=r"^max_batch_size is 0.*; max_lanes is -2.*; allowed_batch_sizes ends at 4"):
         BatchPolicy(max_batch_size=0, max_lanes=-2, allowed_batch_sizes=(4,))
+
+
+def test_one_joined_call_has_as_many_rows_as_a_batch_unless_large_ones_are_split_smaller() -> None:
+    assert BatchPolicy(max_batch_size=32).execution_rows == 32
+    assert BatchPolicy(max_batch_size=32, enable_large_batch_splitting=True).execution_rows == 32
+    split = BatchPolicy(max_batch_size=32, enable_large_batch_splitting=True, max_execution_batch_size=8)
+    assert split.execution_rows == 8
+
+
+def test_a_size_is_taken_down_to_an_allowed_one() -> None:
+    policy = BatchPolicy(max_batch_size=8, allowed_batch_sizes=(2, 4, 8))
+    assert [policy.rows_allowed(rows) for rows in (1, 2, 3, 4, 7, 8)] == [2, 2, 2, 4, 4, 8]
+    assert BatchPolicy().rows_allowed(5) == 5
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"max_execution_batch_size": 8}, "max_execution_batch_size is 8, needs enable_large_batch_splitting"),
+        (
+            {"max_execution_batch_size": 65, "enable_large_batch_splitting": True},
+            "max_execution_batch_size is 65, must be between 1 and max_batch_size, 64",
+        ),
+        (
+            {"max_execution_batch_size": 9, "enable_large_batch_splitting": True, "allowed_batch_sizes": (8, 64)},
+            "max_execution_batch_size is 9, must be one of allowed_batch_sizes, [8, 64]",
+        ),
+        ({"latency_target_s": 0.0}, "latency_target_s is 0, must be more than 0"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
+        BatchPolicy(**settings)

@@ -5,12 +5,57 @@ from __future__ import annotations
 import pytest
 
 from gateway.batching.policy import BatchMode
-from gateway.batching.proof import MAX_PROOFS, NO_LIMIT, TRIAL_MEMBERS, Finding, Plan, Proof, Proofs, Verb
+from gateway.batching.proof import (
+    MAX_PROOFS,
+    MAX_REPEATED,
+    NO_LIMIT,
+    TRIAL_MEMBERS,
+    Finding,
+    Plan,
+    Proof,
+    Proofs,
+    Verb,
+)
 
 JOIN_ALL = Plan(Verb.JOIN, NO_LIMIT)
 JOIN_ALIKE = Plan(Verb.JOIN, NO_LIMIT, alike_only=True)
 ALONE = Plan(Verb.ALONE, 1)
 TRIAL = Plan(Verb.TRIAL, TRIAL_MEMBERS)
+
+
+class Waiting:
+    """Three members: `equal` of them, from the first on, have one length; `rows` are the first's repeated ones."""
+
+    def __init__(self, mixed: bool = False, equal: int = 3, rows: int = 1) -> None:
+        self.lengths_differ = equal < len(self)
+        self._mixed = mixed
+        self._equal = equal
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return 3
+
+    def is_mixed(self, limit: int) -> bool:
+        return self._mixed
+
+    def equal_lengths(self) -> int:
+        return self._equal
+
+    def repeated_rows(self) -> int:
+        return self._rows
+
+
+class Unseen(Waiting):
+    """Whose members are not looked at."""
+
+    def is_mixed(self, limit: int) -> bool:
+        raise AssertionError("a look at every member costs time")
+
+    def equal_lengths(self) -> int:
+        raise AssertionError("a look at every member costs time")
+
+    def repeated_rows(self) -> int:
+        raise AssertionError("a look at every row costs time")
 
 
 def learned(*findings: tuple[Finding, bool]) -> Proof:
@@ -22,7 +67,7 @@ def learned(*findings: tuple[Finding, bool]) -> Proof:
 
 def plans(proof: Proof, mode: BatchMode = BatchMode.AUTO) -> tuple[Plan, Plan]:
     """For alike and for mixed members."""
-    return proof.plan(mode, lambda limit: False), proof.plan(mode, lambda limit: True)
+    return proof.plan(mode, Waiting()), proof.plan(mode, Waiting(mixed=True))
 
 
 def test_without_proof_there_are_trials_one_at_a_time() -> None:
@@ -83,10 +128,59 @@ def test_the_first_reason_is_kept() -> None:
 
 @pytest.mark.parametrize("mode", [BatchMode.AUTO, BatchMode.ON])
 def test_the_lane_is_looked_into_only_where_it_matters(mode: BatchMode) -> None:
-    def looked(limit: int) -> bool:
-        raise AssertionError("a look at every member costs time")
+    assert learned(*[(Finding.SAME, True)] * 3).plan(mode, Unseen()) == JOIN_ALL
 
-    assert learned(*[(Finding.SAME, True)] * 3).plan(mode, looked) == JOIN_ALL
+
+def test_different_lengths_are_joined_only_once_different_lengths_are_proved() -> None:
+    proof = learned(*[(Finding.SAME, True)] * 3)
+    assert proof.plan(BatchMode.AUTO, Waiting(equal=2)) == TRIAL
+    assert not proof.allows(BatchMode.AUTO, True, True, 1)
+    assert proof.allows(BatchMode.ON, True, True, 1)
+    proof.trial_running = True
+    assert proof.plan(BatchMode.AUTO, Waiting(equal=2)) == Plan(Verb.JOIN, 2)
+    for _ in range(3):
+        proof.learn(Finding.SAME, True, "", widened=True)
+    assert proof.plan(BatchMode.AUTO, Waiting(equal=2)) == JOIN_ALL
+    assert proof.allows(BatchMode.AUTO, True, True, 1)
+
+
+def test_a_lane_where_lengths_differed_once_needs_no_trial_for_those_who_are_equal() -> None:
+    waiting = Waiting()
+    waiting.lengths_differ = True
+    assert learned(*[(Finding.SAME, True)] * 3).plan(BatchMode.AUTO, waiting) == Plan(Verb.JOIN, 3)
+
+
+def test_different_lengths_of_one_value_say_nothing_about_rows_that_differ() -> None:
+    proof = Proof()
+    for _ in range(3):
+        proof.learn(Finding.SAME, False, "", widened=True)
+    assert (proof.widened, proof.varied, proof.alike) == (3, 0, 0)
+    assert proof.plan(BatchMode.AUTO, Waiting(equal=2)) == TRIAL
+
+
+def test_equal_requests_of_several_rows_are_proved_by_their_own_kind_and_not_padded() -> None:
+    proof = learned(*[(Finding.SAME, False)] * 3)
+    assert proof.plan(BatchMode.AUTO, Waiting(rows=2)) == TRIAL
+    assert not proof.allows(BatchMode.AUTO, False, False, 2)
+    for _ in range(3):
+        proof.learn(Finding.SAME, False, "", rows=2)
+    assert proof.plan(BatchMode.AUTO, Waiting(rows=2)) == Plan(Verb.JOIN, NO_LIMIT, alike_only=True, pads=False)
+    assert proof.plan(BatchMode.AUTO, Waiting(rows=3)) == TRIAL
+    assert proof.allows(BatchMode.AUTO, False, False, 2)
+    assert not proof.allows(BatchMode.AUTO, True, False, 2)
+
+
+def test_the_kinds_of_equal_requests_are_bounded() -> None:
+    proof = Proof()
+    for rows in range(2, 2 + 2 * MAX_REPEATED):
+        proof.learn(Finding.SAME, False, "", rows=rows)
+    assert len(proof.repeated) == MAX_REPEATED
+
+
+def test_deaths_in_a_row_turn_joining_off_and_deaths_now_and_then_do_not() -> None:
+    now_and_then = learned(*[(Finding.DEATH, True), (Finding.DEATH, True), (Finding.SAME, False)] * 3)
+    assert now_and_then.off_reason is None
+    assert learned(*[(Finding.DEATH, True)] * 3).off_reason == "why"
 
 
 def test_each_signature_of_each_version_has_its_own_proof() -> None:

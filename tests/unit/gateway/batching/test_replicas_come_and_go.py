@@ -48,7 +48,7 @@ async def test_a_change_of_any_model_on_a_replica_lets_waiting_callers_look_at_t
 async def test_callers_who_wait_are_answered_when_no_replica_is_left() -> None:
     """Their batch mate is in flight on a replica that hangs."""
     stage = Stage([1], mode=BatchMode.ON)
-    stage.context.batcher._slots = lambda upstream: len(stage.upstream.up)
+    stage.context.batcher._pump._slots = lambda upstream: len(stage.upstream.up)
     hangs = stage.start()
     await asyncio.sleep(0)
     waiting = [stage.start() for _ in range(3)]

@@ -70,7 +70,7 @@ def test_with_a_member_that_fails_alone_it_is_complete_but_not_all_are_answered(
     [
         (UpstreamFailed(3, "bad", Fate.ANSWERED), Finding.REFUSED),
         (UpstreamFailed(13, "bad", Fate.ANSWERED), Finding.REFUSED),
-        (UpstreamFailed(14, "died", Fate.LOST), Finding.REFUSED),
+        (UpstreamFailed(14, "died", Fate.LOST), Finding.DEATH),
         (UpstreamFailed(14, "busy", Fate.ANSWERED), Finding.NOTHING),
         (UpstreamFailed(4, "late", Fate.ANSWERED), Finding.NOTHING),
         (UpstreamFailed(5, "version gone", Fate.ANSWERED), Finding.NOTHING),

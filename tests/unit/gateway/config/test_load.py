@@ -80,6 +80,52 @@ def test_a_models_batching_overrides_only_what_it_names() -> None:
     assert two == BatchPolicy(BatchMode.ON, max_batch_size=8)
 
 
+def test_every_batching_key_of_tensorflow_serving_reaches_the_policy() -> None:
+    settings = read(
+        SMALLEST
+        + """
+batching:
+  allowed_batch_sizes: [8, 16, 128]
+  max_batch_size: 128
+  enable_large_batch_splitting: true
+  max_execution_batch_size: 16
+  pad_variable_length_inputs: true
+  latency_target_s: 0.05
+"""
+    )
+    assert settings.batching[DEFAULT_BATCHING] == BatchPolicy(
+        max_batch_size=128,
+        allowed_batch_sizes=(8, 16, 128),
+        enable_large_batch_splitting=True,
+        max_execution_batch_size=16,
+        pad_variable_length_inputs=True,
+        latency_target_s=0.05,
+    )
+
+
+def test_a_model_that_splits_nothing_needs_no_global_execution_size() -> None:
+    settings = read(
+        SMALLEST
+        + "batching: {enable_large_batch_splitting: true, max_execution_batch_size: 8}\n"
+        + "models: {one: {batching: {enable_large_batch_splitting: false}}, two: {batching: {max_batch_size: 16}}}"
+    )
+    one, two = (settings.batch_policy(name) for name in ("one", "two"))
+    assert one == BatchPolicy()
+    assert (two.max_batch_size, two.max_execution_batch_size, two.enable_large_batch_splitting) == (16, 8, True)
+
+
+def test_a_model_whose_batches_are_smaller_than_the_global_execution_size_is_told_so() -> None:
+    with pytest.raises(ConfigurationRefused) as refused:
+        read(
+            SMALLEST
+            + "batching: {enable_large_batch_splitting: true, max_execution_batch_size: 32}\n"
+            + "models: {one: {batching: {max_batch_size: 16}}}"
+        )
+    assert [str(problem) for problem in refused.value.problems] == [
+        "models.one.batching.max_execution_batch_size: is 32, must be at most max_batch_size, 16"
+    ]
+
+
 def test_a_model_called_default_does_not_change_the_others_batching() -> None:
     settings = read(SMALLEST + "models: {default: {batching: {mode: off}}, other: {}}")
     assert settings.batch_policy(settings.table.models["default"].batching).mode is BatchMode.OFF

@@ -123,6 +123,32 @@ models:
             "{batching: {allowed_batch_sizes: [1, 32]}}",
             ["batching.allowed_batch_sizes: the last is 32, must equal max_batch_size, 64"],
         ),
+        (
+            "{batching: {max_execution_batch_size: 8}}",
+            ["batching.max_execution_batch_size: needs enable_large_batch_splitting: true; set that or remove this"],
+        ),
+        (
+            "{batching: {enable_large_batch_splitting: yes, max_execution_batch_size: 0, latency_target_s: 0}}",
+            [
+                'batching.enable_large_batch_splitting: got "yes", wanted true or false',
+                "batching.max_execution_batch_size: got 0, must be at least 1",
+                "batching.latency_target_s: got 0, must be more than 0",
+            ],
+        ),
+        (
+            "{batching: {max_execution_batch_size: 128, pad_variable_length_input: true, latency_target_s: soon}}",
+            [
+                'batching.latency_target_s: got "soon", wanted a number',
+                'batching.pad_variable_length_input: unknown key; did you mean "pad_variable_length_inputs"?',
+                "batching.max_execution_batch_size: needs enable_large_batch_splitting: true; set that or remove this",
+                "batching.max_execution_batch_size: is 128, must be at most max_batch_size, 64",
+            ],
+        ),
+        (
+            "{batching: {enable_large_batch_splitting: true, max_execution_batch_size: 24, "
+            "allowed_batch_sizes: [8, 64]}}",
+            ["batching.max_execution_batch_size: is 24, must be one of allowed_batch_sizes, [8, 64]"],
+        ),
         ("{batching: {max_batch_size: true}}", ["batching.max_batch_size: got true, wanted a whole number"]),
         ("{batchin: {}}", ['batchin: unknown key; did you mean "batching"?']),
         (

@@ -11,7 +11,7 @@ from gateway.batching.key import LaneKey
 from gateway.batching.policy import BatchMode, BatchPolicy
 from gateway.batching.ports import Done
 from gateway.batching.shell import Batcher
-from gateway.call import Call, Deadline, Headers, monotonic_us
+from gateway.call import Call, Deadline, Headers, Message, monotonic_us
 from gateway.errors import Failure
 from gateway.limits.admission import Admission
 from gateway.limits.suspects import SuspectPolicy, SuspectRules
@@ -102,7 +102,7 @@ class Stage:
         then(self.doubt)
 
     def _batcher(self, courier: Courier) -> Batcher:
-        def send(key: LaneKey, message: bytes, deadline: Deadline, done: Done) -> None:
+        def send(key: LaneKey, message: Message, deadline: Deadline, done: Done) -> None:
             def delivered(reply: bytes | None, failure: Failure | None, _replica: object) -> None:
                 done(reply, failure)
 

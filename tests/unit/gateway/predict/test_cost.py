@@ -6,10 +6,10 @@ import gc
 
 import pytest
 
-from gateway.call import Call, Deadline
+from gateway.call import LARGE_BYTES, Call, Deadline
 from gateway.limits.suspects import SuspectPolicy, Verdict
 from gateway.wire.check import fingerprint
-from gateway.wire.spec import LARGE_BYTES, peek
+from gateway.wire.spec import peek
 from protos.stubs.tidegate.wire.v1 import predict_pb2
 from tests.fakes.tensors import predict_message
 from tests.unit.gateway.predict.stage import Stage, signature

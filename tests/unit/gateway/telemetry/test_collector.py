@@ -24,6 +24,13 @@ def test_a_counter_is_exported_with_its_labels() -> None:
     assert registry_with(counters).get_sample_value("tidegate_shed_total", {"reason": "max_concurrent_calls"}) == 7
 
 
+def test_microseconds_are_exported_as_seconds() -> None:
+    counters = Counters()
+    counters.batch_queue_us.add(("digits", "1"), 1_250_000)
+    labels = {"model": "digits", "version": "1"}
+    assert registry_with(counters).get_sample_value("tidegate_batch_queue_seconds_total", labels) == 1.25
+
+
 def test_histogram_buckets_are_cumulative_and_end_with_all() -> None:
     counters = Counters()
     for rows in (1, 2, 3, 5000):

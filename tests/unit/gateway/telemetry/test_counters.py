@@ -59,6 +59,23 @@ def test_label_values_beyond_the_bound_are_counted_together() -> None:
     assert family.series == {("model0", "string"): 2, ("model1", "string"): 1, ("(other)", "(other)"): 3}
 
 
+def test_what_is_counted_elsewhere_comes_in_once_and_adds_to_what_is_counted_here() -> None:
+    family = CounterFamily(names.UNJOINED)
+    family.add(("digits", "string"), 2)
+    for total in (3, 3, 10):
+        family.bring(("digits", "string"), total)
+    family.bring(("digits", "dtype"), 0)
+    assert family.series == {("digits", "string"): 12, ("digits", "dtype"): 0}
+
+
+def test_what_is_counted_elsewhere_is_bounded_too() -> None:
+    family = CounterFamily(names.UNJOINED, max_series=1)
+    for total in (1, 4):
+        for model in ("a", "b", "c"):
+            family.bring((model, "string"), total)
+    assert family.series == {("a", "string"): 4, ("(other)", "(other)"): 8}
+
+
 def test_histograms_beyond_the_bound_are_counted_together() -> None:
     family = HistogramFamily(names.REQUEST_SECONDS, max_series=1)
     for number in range(3):

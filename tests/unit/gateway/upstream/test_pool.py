@@ -16,9 +16,14 @@ class Caller:
     """Waits for a slot and notes what it gets."""
 
     def __init__(
-        self, model: str = "digits", version: int | None = 1, avoid: Replica | None = None, alone: bool = False
+        self,
+        model: str = "digits",
+        version: int | None = 1,
+        avoid: Replica | None = None,
+        alone: bool = False,
+        urgent: bool = False,
     ) -> None:
-        self.model, self.version, self.avoid, self.alone = model, version, avoid, alone
+        self.model, self.version, self.avoid, self.alone, self.urgent = model, version, avoid, alone, urgent
         self.number, self.alive = 0, True
         self.placed: list[Replica] = []
         self.refused: list[Failure] = []
@@ -59,6 +64,31 @@ def test_calls_beyond_the_queue_are_shed() -> None:
     upstream = make_upstream(make_replica("a")[0], policy=ONE_SLOT)
     callers = [Caller().enter(upstream) for _ in range(4)]
     assert isinstance(callers[3].refused[0], Shed)
+
+
+def test_a_joined_call_passes_the_queue_even_a_full_one() -> None:
+    upstream = make_upstream(make_replica("a")[0], policy=ONE_SLOT)
+    first, second, third = (Caller().enter(upstream) for _ in range(3))
+    joined = Caller(urgent=True).enter(upstream)
+    assert not joined.refused
+    first.leave(upstream)
+    assert (len(joined.placed), len(second.placed)) == (1, 0)
+    joined.leave(upstream)
+    assert (len(second.placed), len(third.placed)) == (1, 0)
+
+
+def test_calls_that_wait_alone_get_every_other_slot_however_many_joined_ones_wait() -> None:
+    upstream = make_upstream(make_replica("a")[0], policy=UpstreamPolicy(1, 100))
+    runs = Caller().enter(upstream)
+    waiting = [Caller().enter(upstream) for _ in range(4)]
+    order: list[bool] = []
+    for _ in range(8):  # as many joined calls come as leave: some always wait
+        waiting += [Caller(urgent=True).enter(upstream) for _ in range(2)]
+        runs.leave(upstream)
+        runs = next(caller for caller in waiting if caller.placed)
+        waiting.remove(runs)
+        order.append(runs.urgent)
+    assert order == [True, False] * 4
 
 
 def test_callers_that_left_make_room_in_a_full_queue_and_take_no_slot() -> None:

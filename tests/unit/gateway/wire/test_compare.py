@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
+from random import Random
 
 import pytest
 
 from gateway.wire.compare import same_answers
+from gateway.wire.encode import delimited
+from gateway.wire.values import MOST_LISTED
 from protos.stubs.tidegate.wire.v1 import tensor_pb2
-from tests.unit.gateway.wire.messages import predict_response, tensor_proto
+from tests.unit.gateway.wire.messages import predict_response, raw_tensor, single, tensor_proto
 
-FLOAT = tensor_pb2.DT_FLOAT
+FLOAT, HALF = tensor_pb2.DT_FLOAT, tensor_pb2.DT_HALF
 HALF_BITS = {1.0: 0x3C00, 1.001: 0x3C01, 1.25: 0x3D00}
 BFLOAT16_BITS = {1.0: 0x3F80, 1.0078: 0x3F81, 1.25: 0x3FA0}
 
@@ -30,6 +34,58 @@ def test_floats_within_the_tolerance_are_the_same() -> None:
     assert not same_answers(floats(1.0), floats(1.0021))
     assert same_answers(floats(1.0), floats(1.05), rtol=0.1)
     assert not same_answers(floats(0.0), floats(0.00002))
+
+
+def softmax(*logits: float) -> list[float]:
+    weights = [math.exp(logit) for logit in logits]
+    whole = math.fsum(weights)
+    return [weight / whole for weight in weights]
+
+
+def row(numbers: Sequence[float]) -> bytes:
+    data = struct.pack(f"<{len(numbers)}f", *numbers)
+    return reply(y=tensor_proto(FLOAT, [1, len(numbers)], float_val=data))
+
+
+def test_probabilities_of_very_many_classes_are_compared_although_all_are_small() -> None:
+    draw = Random(5)
+    logits, others = ([draw.gauss(0, 0.1) for _ in range(200_000)] for _ in range(2))
+    one, two = softmax(*logits), softmax(*others)
+    assert max(one) < 1e-5
+    noisy = softmax(*[logit + draw.uniform(-3e-6, 3e-6) for logit in logits])
+    assert same_answers(row(one), row(noisy))
+    assert not same_answers(row(one), row(two))
+
+
+def test_the_absolute_tolerance_shrinks_with_the_largest_number_of_a_row() -> None:
+    assert same_answers(row([0.5, *[0.0] * 99]), row([0.5, *[4e-6] * 99]))
+    assert not same_answers(row([0.5, *[0.0] * 99]), row([0.5, *[6e-6] * 99]))
+    assert same_answers(row([100.0, *[0.0] * 99]), row([100.0, *[9e-6] * 99]))
+
+
+def test_a_lone_number_near_zero_may_be_as_far_off_as_any() -> None:
+    assert same_answers(row([1e-6]), row([4e-6]))
+    assert same_answers(row([0.0, 1e-9]), row([0.0, 4e-6]))
+
+
+def test_the_smallest_halves_may_be_a_unit_apart_in_any_row() -> None:
+    count = 1000
+    one, other, far = [reply(y=tensor_proto(HALF, [1, count], half_val=[bits] * count)) for bits in (5, 6, 9)]
+    assert same_answers(one, other, atol=0)
+    assert not same_answers(one, far)
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(HALF, HALF_BITS), (tensor_pb2.DT_BFLOAT16, BFLOAT16_BITS)])
+def test_however_many_short_floats_are_compared(dtype: int, bits: dict[float, int]) -> None:
+    count = MOST_LISTED + 1
+    exact, rounded, other = [reply(y=tensor_proto(dtype, [count], half_val=[one] * count)) for one in bits.values()]
+    assert same_answers(exact, rounded, rtol=0)
+    assert not same_answers(exact, other, rtol=0)
+    content = struct.pack("<H", bits[1.0]) * count
+    assert same_answers(rounded, reply(y=tensor_proto(dtype, [count], tensor_content=content)), rtol=0)
+    beyond = reply(y=tensor_proto(dtype, [count], half_val=[1 << 16] * count))
+    assert not same_answers(exact, beyond, rtol=0)
+    assert not same_answers(exact, reply(y=tensor_proto(dtype, [count], half_val=[1] * (count + 1))))
 
 
 def test_a_large_answer_is_compared_at_spread_places_from_the_first_number_to_the_last() -> None:
@@ -98,3 +154,23 @@ def test_what_cannot_be_read_is_not_the_same() -> None:
     assert not same_answers(one, b"\x0a\xff\xff")
     assert not same_answers(one, reply(y=tensor_proto(FLOAT, [1], tensor_content=bytes(3))))
     assert not same_answers(one, reply(y=tensor_proto(FLOAT, [1], float_val=bytes(3))))
+
+
+def test_the_encoding_of_strings_and_whole_numbers_does_not_matter_either() -> None:
+    one = reply(y=tensor_proto(tensor_pb2.DT_INT64, [2], int64_val=[5, 300]))
+    assert same_answers(one, reply(y=tensor_proto(tensor_pb2.DT_INT64, [2], tensor_content=struct.pack("<2q", 5, 300))))
+    assert not same_answers(
+        one, reply(y=tensor_proto(tensor_pb2.DT_INT64, [2], tensor_content=struct.pack("<2q", 5, 301)))
+    )
+    content = reply(y=tensor_proto(tensor_pb2.DT_STRING, [2], tensor_content=b"\1\1ab"))
+    assert same_answers(content, content)
+    assert not same_answers(content, reply(y=tensor_proto(tensor_pb2.DT_STRING, [2], tensor_content=b"\1\1ac")))
+
+
+def test_what_our_schema_would_read_wrongly_is_only_the_same_to_the_bit() -> None:
+    def unpacked(value: float) -> bytes:
+        tensor = raw_tensor(FLOAT, [1], single(5, struct.pack("<f", value)))
+        return delimited(1, delimited(1, b"y") + delimited(2, tensor))
+
+    assert same_answers(unpacked(1.0), unpacked(1.0))
+    assert not same_answers(unpacked(1.0), unpacked(2.0))

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dtidegate/admin/v1/admin.proto\x12\x11tidegate.admin.v1\"\x12\n\x10GetStatusRequest\"p\n\x03\x41rm\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x13\n\x0bhas_version\x18\x03 \x01(\x08\x12\x16\n\x0eweight_percent\x18\x04 \x01(\x01\x12\r\n\x05\x63\x61lls\x18\x05 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x06 \x01(\x04\"]\n\x07Replica\x12\x10\n\x08upstream\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x11\n\tin_flight\x18\x04 \x01(\r\x12\x10\n\x08versions\x18\x05 \x03(\x03\"\xce\x03\n\x0bModelStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08upstream\x18\x02 \x01(\t\x12\x15\n\rversions_mode\x18\x03 \x01(\t\x12\x18\n\x10promoted_version\x18\x04 \x01(\x03\x12\x1c\n\x14has_promoted_version\x18\x05 \x01(\x08\x12\x1a\n\x12\x63onfigured_version\x18\x06 \x01(\x03\x12:\n\x06labels\x18\x07 \x03(\x0b\x32*.tidegate.admin.v1.ModelStatus.LabelsEntry\x12$\n\x04\x61rms\x18\x08 \x03(\x0b\x32\x16.tidegate.admin.v1.Arm\x12,\n\x08replicas\x18\t \x03(\x0b\x32\x1a.tidegate.admin.v1.Replica\x12\x10\n\x08\x62\x61tching\x18\n \x01(\t\x12+\n\x07rollout\x18\x0b \x01(\x0b\x32\x1a.tidegate.admin.v1.Rollout\x12\r\n\x05\x63\x61lls\x18\x0c \x01(\x04\x12\x0e\n\x06\x65rrors\x18\r \x01(\x04\x12\x17\n\x0fmean_batch_rows\x18\x0e \x01(\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x8d\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08uptime_s\x18\x02 \x01(\x01\x12\x13\n\x0b\x63onfig_path\x18\x03 \x01(\t\x12.\n\x06models\x18\x04 \x03(\x0b\x32\x1e.tidegate.admin.v1.ModelStatus\x12\x10\n\x08problems\x18\x05 \x03(\t\"\xf7\x01\n\x07Rollout\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\x03\x12\x12\n\nto_version\x18\x03 \x01(\x03\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x0f\n\x07percent\x18\x05 \x01(\x01\x12\x15\n\rsteps_percent\x18\x06 \x03(\x01\x12\x0e\n\x06hold_s\x18\x07 \x01(\x01\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x16\n\x0estarted_unix_s\x18\t \x01(\x01\x12\x16\n\x0eupdated_unix_s\x18\n \x01(\x01\x12\x1a\n\x12\x65rror_margin_ratio\x18\x0b \x01(\x01\x12\x10\n\x08keep_old\x18\x0c \x01(\x08\"\xb9\x01\n\x13StartRolloutRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\nto_version\x18\x02 \x01(\x03\x12\x15\n\rsteps_percent\x18\x03 \x03(\x01\x12\x13\n\x06hold_s\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x1f\n\x12\x65rror_margin_ratio\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08keep_old\x18\x06 \x01(\x08\x42\t\n\x07_hold_sB\x15\n\x13_error_margin_ratio\"\x1f\n\x0eRolloutRequest\x12\r\n\x05model\x18\x01 \x01(\t\";\n\x0bRolloutList\x12,\n\x08rollouts\x18\x01 \x03(\x0b\x32\x1a.tidegate.admin.v1.Rollout2\xf3\x03\n\x05\x41\x64min\x12V\n\tGetStatus\x12#.tidegate.admin.v1.GetStatusRequest\x1a$.tidegate.admin.v1.GetStatusResponse\x12R\n\x0cStartRollout\x12&.tidegate.admin.v1.StartRolloutRequest\x1a\x1a.tidegate.admin.v1.Rollout\x12M\n\x0c\x41\x62ortRollout\x12!.tidegate.admin.v1.RolloutRequest\x1a\x1a.tidegate.admin.v1.Rollout\x12O\n\x0ePromoteRollout\x12!.tidegate.admin.v1.RolloutRequest\x1a\x1a.tidegate.admin.v1.Rollout\x12K\n\nGetRollout\x12!.tidegate.admin.v1.RolloutRequest\x1a\x1a.tidegate.admin.v1.Rollout\x12Q\n\x0cListRollouts\x12!.tidegate.admin.v1.RolloutRequest\x1a\x1e.tidegate.admin.v1.RolloutListb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dtidegate/admin/v1/admin.proto\x12\x11tidegate.admin.v1\"\x12\n\x10GetStatusRequest\"p\n\x03\x41rm\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x13\n\x0bhas_version\x18\x03 \x01(\x08\x12\x16\n\x0eweight_percent\x18\x04 \x01(\x01\x12\r\n\x05\x63\x61lls\x18\x05 \x01(\x04\x12\x0e\n\x06\x65rrors\x18\x06 \x01(\x04\"]\n\x07Replica\x12\x10\n\x08upstream\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\n\n\x02up\x18\x03 \x01(\x08\x12\x11\n\tin_flight\x18\x04 \x01(\r\x12\x10\n\x08versions\x18\x05 \x03(\x03\"x\n\tSignature\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x10\n\x08\x62\x61tching\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x16\n\x0epoisoned_lanes\x18\x05 \x01(\r\x12\x12\n\npoisoned_s\x18\x06 \x01(\x01\"\x80\x04\n\x0bModelStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08upstream\x18\x02 \x01(\t\x12\x15\n\rversions_mode\x18\x03 \x01(\t\x12\x18\n\x10promoted_version\x18\x04 \x01(\x03\x12\x1c\n\x14has_promoted_version\x18\x05 \x01(\x08\x12\x1a\n\x12\x63onfigured_version\x18\x06 \x01(\x03\x12:\n\x06labels\x18\x07 \x03(\x0b\x32*.tidegate.admin.v1.ModelStatus.LabelsEntry\x12$\n\x04\x61rms\x18\x08 \x03(\x0b\x32\x16.tidegate.admin.v1.Arm\x12,\n\x08replicas\x18\t \x03(\x0b\x32\x1a.tidegate.admin.v1.Replica\x12\x10\n\x08\x62\x61tching\x18\n \x01(\t\x12+\n\x07rollout\x18\x0b \x01(\x0b\x32\x1a.tidegate.admin.v1.Rollout\x12\r\n\x05\x63\x61lls\x18\x0c \x01(\x04\x12\x0e\n\x06\x65rrors\x18\r \x01(\x04\x12\x17\n\x0fmean_batch_rows\x18\x0e \x01(\x01\x12\x30\n\nsignatures\x18\x0f \x03(\x0b\x32\x1c.tidegate.admin.v1.Signature\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x8d\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08uptime_s\x18\x02 \x01(\x01\x12\x13\n\x0b\x63onfig_path\x18\x03 \x01(\t\x12.\n\x06models\x18\x04 \x03(\x0b\x32\x1e.tidegate.admin.v1.ModelStatus\x12\x10\n\x08problems\x18\x05 \x03(\t\"\xf7\x01\n\x07Rollout\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\x03\x12\x12\n\nto_version\x18\x03 \x01(\x03\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x0f\n\x07percent\x18\x05 \x01(\x01\x12\x15\n\rsteps_percent\x18\x06 \x03(\x01\x12\x0e\n\x06hold_s\x18\x07 \x01(\x01\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x16\n\x0estarted_unix_s\x18\t \x01(\x01\x12\x16\n\x0eupdated_unix_s\x18\n \x01(\x01\x12\x1a\n\x12\x65rror_margin_ratio\x18\x0b \x01(\x01\x12\x10\n\x08keep_old\x18\x0c \x01(\x08\"\xb9\x01\n\x13StartRolloutRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\nto_version\x18\x02 \x01(\x03\x12\x15\n\rsteps_percent\x18\x03 \x03(\x01\x12\x13\n\x06hold_s\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x1f\n\x12\x65rror_margin_ratio\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x10\n\x08keep_old\x18\x06 \x01(\x08\x42\t\n\x07_hold_sB\x15\n\x13_error_margin_ratio\"\x1f\n\x0eRolloutRequest\x12\r\n\x05model\x18\x01 \x01(\t\";\n\x0bRolloutList\x12,\n\x08rollouts\x18\x01 \x03(\x0b\x32\x1a.tidegate.admin.v1.Rollout2\xf3\x03\n\x05\x41\x64min\x12V\n\tGetStatus\x12#.tidegate.admin.v1.GetStatusRequest\x1a$.tidegate.admin.v1.GetStatusResponse\x12R\n\x0cStartRollout\x12&.tidegate.admin.v1.StartRolloutRequest\x1a\x1a.tidegate.admin.v1.Rollout\x12M\n\x0c\x41\x62ortRollout\x12!.tidegate.admin.v1.RolloutRequest\x1a\x1a.tidegate.admin.v1.Rollout\x12O\n\x0ePromoteRollout\x12!.tidegate.admin.v1.RolloutRequest\x1a\x1a.tidegate.admin.v1.Rollout\x12K\n\nGetRollout\x12!.tidegate.admin.v1.RolloutRequest\x1a\x1a.tidegate.admin.v1.Rollout\x12Q\n\x0cListRollouts\x12!.tidegate.admin.v1.RolloutRequest\x1a\x1e.tidegate.admin.v1.RolloutListb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,20 +39,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ARM']._serialized_end=184
   _globals['_REPLICA']._serialized_start=186
   _globals['_REPLICA']._serialized_end=279
-  _globals['_MODELSTATUS']._serialized_start=282
-  _globals['_MODELSTATUS']._serialized_end=744
-  _globals['_MODELSTATUS_LABELSENTRY']._serialized_start=699
-  _globals['_MODELSTATUS_LABELSENTRY']._serialized_end=744
-  _globals['_GETSTATUSRESPONSE']._serialized_start=747
-  _globals['_GETSTATUSRESPONSE']._serialized_end=888
-  _globals['_ROLLOUT']._serialized_start=891
-  _globals['_ROLLOUT']._serialized_end=1138
-  _globals['_STARTROLLOUTREQUEST']._serialized_start=1141
-  _globals['_STARTROLLOUTREQUEST']._serialized_end=1326
-  _globals['_ROLLOUTREQUEST']._serialized_start=1328
-  _globals['_ROLLOUTREQUEST']._serialized_end=1359
-  _globals['_ROLLOUTLIST']._serialized_start=1361
-  _globals['_ROLLOUTLIST']._serialized_end=1420
-  _globals['_ADMIN']._serialized_start=1423
-  _globals['_ADMIN']._serialized_end=1922
+  _globals['_SIGNATURE']._serialized_start=281
+  _globals['_SIGNATURE']._serialized_end=401
+  _globals['_MODELSTATUS']._serialized_start=404
+  _globals['_MODELSTATUS']._serialized_end=916
+  _globals['_MODELSTATUS_LABELSENTRY']._serialized_start=871
+  _globals['_MODELSTATUS_LABELSENTRY']._serialized_end=916
+  _globals['_GETSTATUSRESPONSE']._serialized_start=919
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1060
+  _globals['_ROLLOUT']._serialized_start=1063
+  _globals['_ROLLOUT']._serialized_end=1310
+  _globals['_STARTROLLOUTREQUEST']._serialized_start=1313
+  _globals['_STARTROLLOUTREQUEST']._serialized_end=1498
+  _globals['_ROLLOUTREQUEST']._serialized_start=1500
+  _globals['_ROLLOUTREQUEST']._serialized_end=1531
+  _globals['_ROLLOUTLIST']._serialized_start=1533
+  _globals['_ROLLOUTLIST']._serialized_end=1592
+  _globals['_ADMIN']._serialized_start=1595
+  _globals['_ADMIN']._serialized_end=2094
 # @@protoc_insertion_point(module_scope)

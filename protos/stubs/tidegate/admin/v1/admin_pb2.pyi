@@ -40,8 +40,24 @@ class Replica(_message.Message):
     versions: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, upstream: _Optional[str] = ..., address: _Optional[str] = ..., up: _Optional[bool] = ..., in_flight: _Optional[int] = ..., versions: _Optional[_Iterable[int]] = ...) -> None: ...
 
+class Signature(_message.Message):
+    __slots__ = ("name", "version", "batching", "reason", "poisoned_lanes", "poisoned_s")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    BATCHING_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    POISONED_LANES_FIELD_NUMBER: _ClassVar[int]
+    POISONED_S_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    batching: str
+    reason: str
+    poisoned_lanes: int
+    poisoned_s: float
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., batching: _Optional[str] = ..., reason: _Optional[str] = ..., poisoned_lanes: _Optional[int] = ..., poisoned_s: _Optional[float] = ...) -> None: ...
+
 class ModelStatus(_message.Message):
-    __slots__ = ("name", "upstream", "versions_mode", "promoted_version", "has_promoted_version", "configured_version", "labels", "arms", "replicas", "batching", "rollout", "calls", "errors", "mean_batch_rows")
+    __slots__ = ("name", "upstream", "versions_mode", "promoted_version", "has_promoted_version", "configured_version", "labels", "arms", "replicas", "batching", "rollout", "calls", "errors", "mean_batch_rows", "signatures")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +79,7 @@ class ModelStatus(_message.Message):
     CALLS_FIELD_NUMBER: _ClassVar[int]
     ERRORS_FIELD_NUMBER: _ClassVar[int]
     MEAN_BATCH_ROWS_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURES_FIELD_NUMBER: _ClassVar[int]
     name: str
     upstream: str
     versions_mode: str
@@ -77,7 +94,8 @@ class ModelStatus(_message.Message):
     calls: int
     errors: int
     mean_batch_rows: float
-    def __init__(self, name: _Optional[str] = ..., upstream: _Optional[str] = ..., versions_mode: _Optional[str] = ..., promoted_version: _Optional[int] = ..., has_promoted_version: _Optional[bool] = ..., configured_version: _Optional[int] = ..., labels: _Optional[_Mapping[str, int]] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., batching: _Optional[str] = ..., rollout: _Optional[_Union[Rollout, _Mapping]] = ..., calls: _Optional[int] = ..., errors: _Optional[int] = ..., mean_batch_rows: _Optional[float] = ...) -> None: ...
+    signatures: _containers.RepeatedCompositeFieldContainer[Signature]
+    def __init__(self, name: _Optional[str] = ..., upstream: _Optional[str] = ..., versions_mode: _Optional[str] = ..., promoted_version: _Optional[int] = ..., has_promoted_version: _Optional[bool] = ..., configured_version: _Optional[int] = ..., labels: _Optional[_Mapping[str, int]] = ..., arms: _Optional[_Iterable[_Union[Arm, _Mapping]]] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., batching: _Optional[str] = ..., rollout: _Optional[_Union[Rollout, _Mapping]] = ..., calls: _Optional[int] = ..., errors: _Optional[int] = ..., mean_batch_rows: _Optional[float] = ..., signatures: _Optional[_Iterable[_Union[Signature, _Mapping]]] = ...) -> None: ...
 
 class GetStatusResponse(_message.Message):
     __slots__ = ("version", "uptime_s", "config_path", "models", "problems")

@@ -1,0 +1,1 @@
+"""Integration tests: what may reach a model, proved by generated requests."""
