@@ -1,4 +1,4 @@
-"""Processor time per call, side by side: `python -m benchmarks [fronts|direct]`, or `make bench` for both."""
+"""Processor time per call, side by side: `python -m benchmarks [fronts|batching]`, or `make bench` for both."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from typing import Any
 import click
 from rich.console import Console
 
-from benchmarks import hold
+from benchmarks import equal as equality
+from benchmarks import hold, machine
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.fronts import FRONTS
+from benchmarks.peers import PEERS
+from benchmarks.results import as_json, write
 
 SERVING = "TENSORFLOW_MODEL_SERVER"
 EXIT_UNANSWERED, EXIT_FAILED = 1, 2
@@ -44,7 +47,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--seconds", type=click.FloatRange(0.1, 600),
-            help="Time of one measurement; by default what keeps a sitting under about seven minutes.",
+            help="Time of one measurement; by default what keeps a sitting under about nine minutes.",
         ),
         click.option(
             "--rounds", default=5, show_default=True, type=click.IntRange(1, 100), help="Measurements of each kind."
@@ -63,7 +66,7 @@ def command(context: click.Context) -> None:
     """
     if context.invoked_subcommand is None:
         statuses = [
-            _run(sitting, Options(5, None, Path("benchmarks/results"), False)) for sitting in (_fronts, _direct)
+            _run(sitting, Options(5, None, Path("benchmarks/results"), False)) for sitting in (_fronts, _batching)
         ]
         sys.exit(max(statuses))
 
@@ -83,27 +86,76 @@ def fronts(without: tuple[str, ...], **options: Any) -> None:
 
 @command.command()
 @common
-def direct(**options: Any) -> None:
-    """Gateway against calls straight to the model server, and calls joined against single ones.
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(tuple(PEERS)),
+    help="Leave a peer out (the results say so); repeatable.",
+)
+def batching(without: tuple[str, ...], **options: Any) -> None:
+    """Calls joined, passed through, through proxies, and straight to the model server; with the goals of batching.
 
     TENSORFLOW_MODEL_SERVER=/path measures that TensorFlow Serving too.
     """
-    sys.exit(_run(_direct, Options(**options)))
+    sys.exit(_run(lambda given, tell: _batching(given, tell, without), Options(**options)))
+
+
+@command.command()
+@click.option(
+    "--calls", default=100_000, show_default=True, type=click.IntRange(1, 10_000_000), help="At least so many."
+)
+@click.option(
+    "--seed", default=4, show_default=True, type=int, help="Other calls for each; the same ones for the same."
+)
+@click.option("--compiled", is_flag=True, help="Through the gateway that `make compiled` built.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("benchmarks/results"),
+    show_default=True, help="Folder of equal.json.",
+)  # fmt: skip
+def equal(calls: int, seed: int, compiled: bool, out: Path) -> None:
+    """Joined replies against unjoined ones of the same server, of generated calls that all differ.
+
+    Exit status 1: some replies differ; 2: the check could not be held, or calls hardly met.
+    """
+    line = f"python -m benchmarks equal --calls {calls} --seed {seed}{' --compiled' * compiled}"
+    console = Console(stderr=True)
+    facts = machine.facts()
+    try:
+        with console.status("starting the servers") as status:
+            outcome = equality.hold(calls, seed, compiled, status.update if console.is_terminal else console.print)
+        text = as_json(equality.document(outcome, facts, line))
+        paths = write(out, "equal", {".json": text})
+    except (BenchmarkFailed, OSError, TimeoutError) as error:
+        click.echo(f"benchmarks: {error}", err=True)
+        sys.exit(EXIT_FAILED)
+    click.echo(text)
+    console.print(f"written: {', '.join(map(str, paths))}", soft_wrap=True)
+    sys.exit(EXIT_UNANSWERED if outcome.different else _said_too_little(outcome.too_little()))
+
+
+def _said_too_little(problems: list[str]) -> int:
+    for problem in problems:
+        click.echo(f"benchmarks: {problem}", err=True)
+    return EXIT_FAILED if problems else 0
 
 
 Tell = Callable[[str], None]
 
 
+def _left_out(without: tuple[str, ...]) -> str:
+    return "".join(f" --without {key}" for key in without)
+
+
 def _fronts(given: Options, tell: Tell, without: tuple[str, ...] = ()) -> hold.Held:
-    left = "".join(f" --without {key}" for key in without)
-    return hold.fronts(given.rounds, given.seconds, f"python -m benchmarks fronts {given.flags()}{left}", without, tell)
+    line = f"python -m benchmarks fronts {given.flags()}{_left_out(without)}"
+    return hold.fronts(given.rounds, given.seconds, line, without, tell)
 
 
-def _direct(given: Options, tell: Tell) -> hold.Held:
+def _batching(given: Options, tell: Tell, without: tuple[str, ...] = ()) -> hold.Held:
     serving = _serving()
     named = f"{SERVING}={serving.name} " if serving else ""
-    line = f"{named}python -m benchmarks direct {given.flags()}"
-    return hold.direct(given.rounds, given.seconds, line, serving, tell)
+    line = f"{named}python -m benchmarks batching {given.flags()}{_left_out(without)}"
+    return hold.batching(given.rounds, given.seconds, line, serving, without, tell)
 
 
 def _run(sitting: Callable[[Options, Tell], hold.Held], given: Options) -> int:

@@ -35,7 +35,7 @@ class Gateway:
     def start(self, start: Starter, name: str, upstream_port: int) -> Server:
         """Passing calls through, before that upstream."""
         folder = COMPILED if self.compiled else None
-        return start.gateway(name, upstream_port, joining=False, transport=self.transport, folder=folder)
+        return start.gateway(name, upstream_port, transport=self.transport, folder=folder)
 
 
 GATEWAYS: Final = {
@@ -78,7 +78,7 @@ def set_up(stack: ExitStack, folder: Path, without: Collection[str] = ()) -> Sta
             if program is None:
                 left_out.append(PEERS[key].missing())
                 continue
-            front = PEERS[key].start(start, program, fast.port)
+            front = PEERS[key].start(start, program, fast.port, key)
         subjects.append(Subject(key, "fast", titled(key), fast, front))
     if not subjects:
         raise BenchmarkFailed("no front is left to measure; --without names them all")

@@ -9,7 +9,7 @@ from benchmarks.footprint import Footprint
 from benchmarks.goals import Ratio
 from benchmarks.results import Conditions
 from benchmarks.samples import Figures, Sample, other_cores, summarise
-from benchmarks.table import conditions_lines, of_load, spread_text
+from benchmarks.table import conditions_lines, of_load, spread_text, verdict_text
 
 HEAD = "| front | front us | model server us | calls/s | p50 us |"
 RULE = "|---|---|---|---|---|"
@@ -74,12 +74,7 @@ def _ratio_table(conditions: Conditions, ours: str, processor: Sequence[Ratio], 
 def ratio_text(ratio: Ratio) -> str:
     """`0.83 [0.80 to 0.91], goal 1.0: met`."""
     text = f"**{ratio.of_medians:.2f}** [{ratio.rounds.least:.2f} to {ratio.rounds.most:.2f}]"
-    return text if ratio.goal is None else f"{text}, goal {ratio.goal:g}: {verdict(bool(ratio.met))}"
-
-
-def verdict(met: bool) -> str:
-    """In a word."""
-    return "met" if met else "**not met**"
+    return text if ratio.goal is None else f"{text}, goal {ratio.goal:g}: {verdict_text(bool(ratio.met))}"
 
 
 def _row(entry: Figures, conditions: Conditions) -> str:
@@ -109,4 +104,4 @@ def _footprints(footprints: Sequence[Footprint], conditions: Conditions) -> list
 
 
 def _bounded(value: float, most: float, ours: bool) -> str:
-    return f"{value:g}, goal {most:g}: {verdict(value <= most)}" if ours else f"{value:g}"
+    return f"{value:g}, goal {most:g}: {verdict_text(value <= most)}" if ours else f"{value:g}"

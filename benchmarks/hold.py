@@ -9,19 +9,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks import batching as batching_stage
+from benchmarks import batching_page, fronts_page, goals, machine
 from benchmarks import fronts as fronts_stage
-from benchmarks import fronts_page, goals, machine, subjects, table
+from benchmarks.batching_goals import LARGE, verdicts
 from benchmarks.footprint import footprints, fresh
 from benchmarks.generator import Generator
 from benchmarks.picture import svg
-from benchmarks.plan import FRONT_LOADS, LOADS, Load, seconds_per_round
-from benchmarks.results import NOT_MEASURED_DIRECT, NOT_MEASURED_FRONTS, Conditions, as_json, document, write
+from benchmarks.plan import BATCHING_LOADS, BATCHING_S, FRONT_LOADS, Load, seconds_per_round
+from benchmarks.results import NOT_MEASURED_BATCHING, NOT_MEASURED_FRONTS, Conditions, as_json, document, write
 from benchmarks.samples import summarise
 from benchmarks.sitting import Sitting
 from benchmarks.subjects import Stage
 
 FRONTS: Final = ("fronts", "The gateway and its peers: processor time per call")
-DIRECT: Final = ("gateway_vs_direct", "Gateway against direct calls: processor time per call")
+BATCHING: Final = ("batching", "Joined calls: processor time per call, and the goals of batching")
 Tell = Callable[[str], None]
 
 
@@ -67,22 +69,27 @@ def fronts(rounds: int, seconds: float | None, command: str, without: Collection
     )
 
 
-def direct(rounds: int, seconds: float | None, command: str, serving: Path | None, tell: Tell) -> Held:
-    """Gateway against calls straight to the model server. Raises: BenchmarkFailed."""
+def batching(
+    rounds: int, seconds: float | None, command: str, serving: Path | None, without: Collection[str], tell: Tell
+) -> Held:
+    """Model servers called directly, through proxies and through gateways. Raises: BenchmarkFailed."""
     with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as folder, ExitStack() as stack:
         facts = machine.facts()
-        stage = subjects.set_up(stack, Path(folder), serving)
+        stage = batching_stage.set_up(stack, Path(folder), serving, without)
         generator = Generator(Path(folder), stage.recorded)
-        length = seconds or seconds_per_round(len(stage.subjects), len(LOADS), rounds)
-        conditions = _conditions(facts, stage, generator, LOADS, command, rounds, length, NOT_MEASURED_DIRECT)
-        samples = Sitting(stage.subjects, LOADS, generator, length, tell).run(rounds)
-    name, title = DIRECT
+        length = seconds or seconds_per_round(len(stage.subjects), len(BATCHING_LOADS), rounds, BATCHING_S)
+        conditions = _conditions(
+            facts, stage, generator, BATCHING_LOADS, command, rounds, length, NOT_MEASURED_BATCHING
+        )
+        samples = Sitting(stage.subjects, BATCHING_LOADS, generator, length, tell).run(rounds)
+    name, title = BATCHING
     figures = summarise(samples)
+    goals_reached = [asdict(verdict) for verdict in verdicts(samples, conditions.groups)]
     return Held(
         name,
-        as_json(document(conditions, samples)),
-        table.markdown(title, conditions, samples),
-        svg(title, conditions, figures),
+        as_json(document(conditions, samples, goals=goals_reached)),
+        batching_page.markdown(title, conditions, samples),
+        svg(title, conditions, [entry for entry in figures if entry.load != LARGE]),  # on a scale of its own
         sum(entry.unanswered for entry in figures),
     )
 

@@ -79,7 +79,11 @@ def commit() -> dict[str, str | bool | None]:
     git = shutil.which("git")
     head = _said([git, "-C", str(ROOT), "rev-parse", "--verify", "--quiet", "HEAD"]) if git else ""
     changed = _said([git, "-C", str(ROOT), "status", "--porcelain", "--", *MEASURED]) if git else ""
-    return {"commit": head or None, "changed_since": bool(changed), "source_sha256": source_hash(ROOT)}
+    return {
+        "commit": head if re.fullmatch(r"[0-9a-f]+", head) else None,
+        "changed_since": bool(changed),
+        "source_sha256": source_hash(ROOT),
+    }
 
 
 def source_hash(root: Path) -> str:

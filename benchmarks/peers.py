@@ -16,13 +16,13 @@ from benchmarks.servers import Server, Starter, free_port
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """`program` is what must be installed, `package` how. `start` takes starter, program and the upstream's port."""
+    """`program` is what must be installed, `package` how. `start` is given starter, program, upstream port, name."""
 
     key: str
     title: str
     program: str
     package: str
-    start: Callable[[Starter, str, int], Server]
+    start: Callable[[Starter, str, int, str], Server]
 
     def missing(self) -> str:
         """For results, where it isn't found."""
@@ -34,26 +34,26 @@ class Peer:
         return shutil.which(self.program, path=beside)
 
 
-def start_nginx(start: Starter, program: str, upstream_port: int) -> Server:
+def start_nginx(start: Starter, program: str, upstream_port: int, name: str) -> Server:
     """One worker, grpc_pass."""
-    port, folder = free_port(), start.folder_for("nginx")
+    port, folder = free_port(), start.folder_for(name)
     config = _written(folder / "nginx.conf", peer_configs.nginx(folder, port, upstream_port, os.geteuid() == 0))
-    return start.foreign("nginx", [program, "-e", "stderr", "-p", str(folder), "-c", str(config)], port)
+    return start.foreign(name, [program, "-e", "stderr", "-p", str(folder), "-c", str(config)], port)
 
 
-def start_haproxy(start: Starter, program: str, upstream_port: int) -> Server:
+def start_haproxy(start: Starter, program: str, upstream_port: int, name: str) -> Server:
     """One thread, HTTP/2 on both sides."""
-    port, folder = free_port(), start.folder_for("haproxy")
+    port, folder = free_port(), start.folder_for(name)
     config = _written(folder / "haproxy.cfg", peer_configs.haproxy(port, upstream_port))
-    return start.foreign("haproxy", [program, "-db", "-f", str(config)], port)
+    return start.foreign(name, [program, "-db", "-f", str(config)], port)
 
 
-def start_envoy(start: Starter, program: str, upstream_port: int) -> Server:
+def start_envoy(start: Starter, program: str, upstream_port: int, name: str) -> Server:
     """One worker thread, HTTP/2 on both sides."""
-    port, folder = free_port(), start.folder_for("envoy")
+    port, folder = free_port(), start.folder_for(name)
     config = _written(folder / "envoy.json", peer_configs.envoy(port, upstream_port))
     command = [program, "--config-path", str(config), "--concurrency", "1", "--log-level", "warning"]
-    return start.foreign("envoy", [*command, "--disable-hot-restart"], port)
+    return start.foreign(name, [*command, "--disable-hot-restart"], port)
 
 
 def _written(path: Path, text: str) -> Path:

@@ -10,20 +10,25 @@ from benchmarks import frames
 from benchmarks.frames import Splitter, WrongPeer, frame
 from benchmarks.one_field import OneField
 
+Keep = Callable[[str | None, bytes], None]
 WINDOW = 2**30  # more than all replies of one connection together
 
 
 class RawConnection(asyncio.Protocol):
     """`requests` are sent in order, one in flight; `ended` is told each time `start`'s number of calls is over.
 
-    `reply_bytes`: length of the right reply's DATA, its five bytes of gRPC framing counted.
+    `reply_bytes`: length of the right reply's DATA, its five bytes of gRPC framing counted. `keep`: called with each
+    call's grpc-status (None: the stream was reset, or had no trailers) and DATA, where they matter.
     """
 
-    def __init__(self, requests: Sequence[bytes], reply_bytes: int, ended: Callable[[], None]) -> None:
+    def __init__(
+        self, requests: Sequence[bytes], reply_bytes: int, ended: Callable[[], None], keep: Keep | None = None
+    ) -> None:
         self.answered = 0
         self.problem = ""
         self._requests, self._reply_bytes, self._ended = requests, reply_bytes, ended
         self._splitter, self._grpc_status = Splitter(), OneField("grpc-status")
+        self._keep, self._parts = keep, list[bytes]()
         self._next = self._until = 0
         self._calling = False
         self._room = frames.FIRST_WINDOW
@@ -48,6 +53,10 @@ class RawConnection(asyncio.Protocol):
         self._send()
         self._flush()
 
+    def close(self) -> None:
+        """No more calls are made."""
+        self._transport.close()
+
     def connection_lost(self, error: Exception | None) -> None:
         self._fail(f"connection lost: {error!r}")
 
@@ -67,7 +76,10 @@ class RawConnection(asyncio.Protocol):
             if flags & frames.END_HEADERS:
                 self._status, self._block = self._grpc_status.read(self._block), b""
         elif kind == frames.DATA:
-            self._data_bytes += len(frames.content(flags, payload))
+            content = frames.content(flags, payload)
+            self._data_bytes += len(content)
+            if self._keep is not None:
+                self._parts.append(content)
         else:
             self._receive_other(kind, flags, stream, payload)
             return
@@ -108,6 +120,9 @@ class RawConnection(asyncio.Protocol):
     def _answered(self, with_trailers: bool) -> None:
         """One call is over, well or not."""
         self.answered += with_trailers and self._status == "0" and self._data_bytes == self._reply_bytes
+        if self._keep is not None:
+            self._keep(self._status if with_trailers else None, b"".join(self._parts))
+            self._parts.clear()
         if self._next < self._until:
             self._send()
         else:

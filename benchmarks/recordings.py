@@ -41,6 +41,8 @@ def make_model(folder: Path, call: Call) -> Path:
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip()[-2000:]
         raise BenchmarkFailed(f"the model can't be made:\n{said}") from error
+    except subprocess.TimeoutExpired as error:
+        raise BenchmarkFailed(f"the model was not made within {READY_S:.0f} s; is the machine busy?") from error
     return model
 
 
@@ -48,7 +50,8 @@ def record_all(start: Starter, folder: Path) -> dict[str, Recorded]:
     """Make each model, ask a backend that ends again; by model. Raises: BenchmarkFailed."""
     found = {}
     for call in (SMALL, LARGE):
-        backend = start.backend(f"recording-{call.model}", make_model(folder, call), batching=False, model=call.model)
+        model = make_model(folder, call)
+        backend = start.backend(f"recording-{call.model}", {call.model: model}, batching=False)
         found[call.model] = record(backend.port, call)
         backend.child.stop()
     return found

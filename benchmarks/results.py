@@ -13,15 +13,15 @@ _CLOSED_LOOP = (
     "Latency: all callers here are closed loops (each sends again once it is answered), which say nothing about "
     "latency at a given rate. calls/s depends on the load generator, which shares the same cores."
 )
-NOT_MEASURED_DIRECT = (
-    _CLOSED_LOOP,
-    "The gateway against other proxies: the sitting of fronts does that. Other model servers.",
-    "Large messages, 1,000 connections, TLS, several replicas, and calls that differ from each other: every call here "
-    "is the same one, so joining is switched on without its proof (equal rows prove nothing).",
+NOT_MEASURED_BATCHING = (
+    f"{_CLOSED_LOOP} The p50 of a lone caller is such a loop's too.",
+    "Whether joined answers are right: `python -m benchmarks equal` does that, rows and encodings all differing.",
+    "Calls that can't meet: several models, signatures, shapes or output filters at once. Several rows in a call, "
+    "1,000 connections, TLS, several replicas, several workers.",
 )
 NOT_MEASURED_FRONTS = (
     f"{_CLOSED_LOOP} The p50 of a lone caller is such a loop's too.",
-    "Joined calls (the sitting of gateway against direct has them), streams, TLS, several replicas, several workers.",
+    "Joined calls (the sitting of batching has them), streams, TLS, several replicas, several workers.",
 )
 
 

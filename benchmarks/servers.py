@@ -10,11 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.request import urlopen
+from typing import Any
 
-from prometheus_client.parser import text_string_to_metric_families
-
-from benchmarks.calls import MODEL
 from benchmarks.children import Child
 
 MAX_THREADS = 256  # the default, 4 x cores, refuses calls when 64 are in flight
@@ -45,18 +42,18 @@ class Starter:
         self._batching = folder / "batching_parameters.txt"
         self._batching.write_text(BATCHING, encoding="ascii")
 
-    def backend(self, name: str, path: Path, batching: bool, model: str = MODEL) -> Server:
-        """The embedded backend, serving `path` as `model`."""
+    def backend(self, name: str, models: Mapping[str, Path], batching: bool) -> Server:
+        """The embedded backend; `models`: folders of versions by name."""
         port_file = self._folder / f"{name}.port"
         command = [sys.executable, "-m", "backend", "--port=0", f"--port_file={port_file}", "--exit_with_parent"]
-        child = self._start(name, [*command, *self._serving_flags(path, batching, model)])
+        child = self._start(name, [*command, *self._serving_flags(name, models, batching)])
         child.await_ready(port_file.exists)
         return Server(child, int(port_file.read_text(encoding="ascii")))
 
-    def tensorflow_serving(self, name: str, program: Path, path: Path, batching: bool) -> Server:
+    def tensorflow_serving(self, name: str, program: Path, models: Mapping[str, Path], batching: bool) -> Server:
         """Real TensorFlow Serving, or anything that takes its flags."""
         port = free_port()
-        flags = [f"--port={port}", *self._serving_flags(path, batching, MODEL)]
+        flags = [f"--port={port}", *self._serving_flags(name, models, batching)]
         return self.foreign(name, [str(program), *flags], port)
 
     def fast_upstream(self, name: str, recordings: Mapping[str, Mapping[str, bytes]]) -> Server:
@@ -71,11 +68,18 @@ class Starter:
         return Server(child, int((folder / "port").read_text(encoding="ascii")))
 
     def gateway(
-        self, name: str, upstream_port: int, joining: bool, transport: str | None = None, folder: Path | None = None
+        self,
+        name: str,
+        upstream_port: int,
+        batching: str = "off",
+        transport: str | None = None,
+        folder: Path | None = None,
+        models: Mapping[str, Any] | None = None,
     ) -> Server:
         """The gateway, its `transport` on both sides (None: as shipped), its code from `folder` (None: this one's).
 
-        Joining is on without proof, since the generator's equal rows prove nothing.
+        `batching` is the mode: "on" joins without proof, for a generator's equal rows prove nothing. `models`: settings
+        of single models, as in gateway.yaml.
         """
         config, port_file = self._folder / f"{name}.yaml", self._folder / f"{name}.ports"
         listening = {"host": "127.0.0.1", "port": 0}
@@ -85,7 +89,8 @@ class Starter:
             "http": listening,
             "upstreams": {"default": {"replicas": [f"127.0.0.1:{upstream_port}"]} | chosen},
             "default_upstream": "default",
-            "batching": {"mode": "on" if joining else "off"},
+            "batching": {"mode": batching},
+            "models": dict(models or {}),
         }
         config.write_text(json.dumps(settings), encoding="utf-8")  # JSON is YAML
         command = [sys.executable, "-m", "gateway", f"--config={config}", f"--port-file={port_file}"]
@@ -113,9 +118,20 @@ class Starter:
     def _start(self, name: str, command: Sequence[str], foreign: bool = False, folder: Path | None = None) -> Child:
         return self._stack.enter_context(Child(name, command, self._folder, foreign, folder))
 
-    def _serving_flags(self, path: Path, batching: bool, model: str) -> list[str]:
-        flags = [f"--model_name={model}", f"--model_base_path={path}", f"--grpc_max_threads={MAX_THREADS}"]
+    def _serving_flags(self, name: str, models: Mapping[str, Path], batching: bool) -> list[str]:
+        config = self._folder / f"{name}.models"
+        config.write_text(models_config(models), encoding="utf-8")
+        flags = [f"--model_config_file={config}", f"--grpc_max_threads={MAX_THREADS}"]
         return [*flags, "--enable_batching=true", f"--batching_parameters_file={self._batching}"] if batching else flags
+
+
+def models_config(models: Mapping[str, Path]) -> str:
+    """TensorFlow Serving's ModelServerConfig, in text format."""
+    entries = (
+        f'  config {{ name: "{name}" base_path: "{path}" model_platform: "tensorflow" }}\n'
+        for name, path in models.items()
+    )
+    return f"model_config_list {{\n{''.join(entries)}}}\n"
 
 
 def free_port() -> int:
@@ -130,16 +146,3 @@ def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def joined_so_far(server: Server) -> tuple[float, float]:
-    """From the gateway's metrics since its start: calls through batching, upstream calls made of them."""
-    with urlopen(f"http://127.0.0.1:{server.http_port}/metrics", timeout=10) as page:
-        text = page.read().decode("utf-8")
-    wanted = {"tidegate_batch_members_total": 0.0, "tidegate_batch_rows_count": 0.0}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            if sample.name in wanted:
-                wanted[sample.name] += sample.value
-    members, batches = wanted.values()
-    return members, batches

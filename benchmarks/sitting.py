@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from benchmarks.errors import BenchmarkFailed
 from benchmarks.generator import Generator, Made
+from benchmarks.joined import joined_so_far
 from benchmarks.machine import Busy, busy, other_cores
 from benchmarks.plan import Load, Step, calls_for, steps
 from benchmarks.samples import Sample
-from benchmarks.servers import joined_so_far
 from benchmarks.subjects import Subject
 
 WARM_UP_ROUNDS = 2  # of the least number of calls of each caller
@@ -75,11 +75,15 @@ class Sitting:
             wall_s=made.wall_s,
             front_s=round(after.front_s - before.front_s, 3),
             upstream_s=round(after.upstream_s - before.upstream_s, 3),
-            joined_calls=round(joined_after[0] - joined_before[0]),
-            joins=round(joined_after[1] - joined_before[1]),
+            joined_calls=joined_after[0] - joined_before[0],
+            joins=joined_after[1] - joined_before[1],
             other_cores=round(_other_cores(before, after, made), 3),
             p50_us=round(made.p50_us, 1),
         )
+        if subject.joins and load.in_flight > 1 and not sample.joins:
+            raise BenchmarkFailed(
+                f"{subject.title}, {load.name}: no call went through batching, which is what is measured"
+            )
         self._tell(f"round {step.round}: {load.name}, {subject.title}: {_told(sample)}")
         return sample
 

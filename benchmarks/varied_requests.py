@@ -7,7 +7,8 @@ calls each carry their own user key, traceparent and timeout, so that no two blo
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 
 from hpack import Encoder
 
@@ -45,10 +46,15 @@ def own_fields(chance: random.Random) -> FieldList:
 
 def requests(authority: str, message: bytes, calls: int, seed: int | None) -> Iterator[bytes]:
     """`calls` calls of one connection in order, HEADERS and DATA each; `message` is framed. No `seed`: all alike."""
+    return requests_of(authority, repeat(message, calls), seed)
+
+
+def requests_of(authority: str, messages: Iterable[bytes], seed: int | None = None) -> Iterator[bytes]:
+    """A call of each of the framed `messages`, on one connection. No `seed`: headers are all alike."""
     encoder, chance = Encoder(), random.Random(seed)
     alike: FieldList = [("grpc-timeout", f"{CALL_TIMEOUT_S}S")]
     block = b""
-    for number in range(calls):
+    for number, message in enumerate(messages):
         if seed is not None or number < 2:  # alike, the second says by index what the first put in the table
             block = encoder.encode(fields(authority, alike if seed is None else own_fields(chance)))
         stream = 2 * number + 1

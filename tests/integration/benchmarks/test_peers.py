@@ -44,7 +44,7 @@ def peer(request: pytest.FixtureRequest, start: Starter, upstream: Server) -> Se
     found = PEERS[request.param].found()
     if found is None:
         pytest.skip(PEERS[request.param].missing())
-    return PEERS[request.param].start(start, found, upstream.port)
+    return PEERS[request.param].start(start, found, upstream.port, request.param)
 
 
 @pytest.mark.parametrize("load", FRONT_LOADS, ids=lambda load: load.name)
@@ -62,4 +62,4 @@ def test_a_transport_that_the_gateway_does_not_have_ends_the_sitting_with_its_wo
     start: Starter, upstream: Server
 ) -> None:
     with pytest.raises(BenchmarkFailed, match=r"gateway-pigeon: ended with status 2(.|\n)*server.transport"):
-        start.gateway("gateway-pigeon", upstream.port, joining=False, transport="pigeon")
+        start.gateway("gateway-pigeon", upstream.port, transport="pigeon")

@@ -10,10 +10,17 @@ from click.testing import CliRunner
 from benchmarks.__main__ import Options, command
 
 
-def test_both_sittings_can_be_held_alone() -> None:
+def test_both_sittings_and_the_equality_check_can_be_held_alone() -> None:
     shown = CliRunner().invoke(command, ["--help"]).output
-    assert "fronts" in shown
-    assert "direct" in shown
+    for name in ("fronts", "batching", "equal"):
+        assert f"\n  {name} " in shown
+
+
+def test_an_unknown_peer_is_refused_with_the_known_ones() -> None:
+    outcome = CliRunner().invoke(command, ["batching", "--without", "squid"])
+    assert outcome.exit_code == 2
+    for peer in ("nginx", "haproxy", "envoy"):
+        assert peer in outcome.output
 
 
 def test_an_unknown_front_is_refused_with_the_known_ones() -> None:
@@ -26,7 +33,7 @@ def test_an_unknown_front_is_refused_with_the_known_ones() -> None:
 def test_a_serving_program_that_does_not_exist_fails_before_anything_starts(tmp_path: Path) -> None:
     named = str(tmp_path / "tensorflow_model_server")
     outcome = CliRunner().invoke(
-        command, ["direct", "--out", str(tmp_path)], env={"TENSORFLOW_MODEL_SERVER": named, "COLUMNS": "500"}
+        command, ["batching", "--out", str(tmp_path)], env={"TENSORFLOW_MODEL_SERVER": named, "COLUMNS": "500"}
     )
     assert outcome.exit_code == 2
     assert f"TENSORFLOW_MODEL_SERVER={named}: no such program" in outcome.output

@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks.calls import LARGE, Call
 from benchmarks.plan import (
+    BATCHING_LOADS,
+    BATCHING_S,
     FRONT_LOADS,
     LOADS,
     MOST_S_PER_ROUND,
@@ -38,6 +40,11 @@ def test_only_what_h2load_cannot_make_is_made_by_our_raw_generator() -> None:
     assert [load.name for load in FRONT_LOADS if load.raw] == ["1000 x 1", "64 x 1, varied"]
 
 
+def test_the_varied_load_of_batching_has_a_plain_one_of_the_same_generator_beside_it() -> None:
+    assert [load.name for load in BATCHING_LOADS if load.raw] == ["64 x 1, our generator", "64 x 1, varied"]
+    assert [load.name for load in BATCHING_LOADS if not load.raw] == ["64 x 1", "4 x 16", "1 x 1", "2 x 4, 600 kB"]
+
+
 @pytest.mark.parametrize(("streams", "call"), [(2, LOADS[0].call), (1, LARGE)])
 def test_a_load_that_no_generator_can_make_is_refused(streams: int, call: Call) -> None:
     with pytest.raises(ValueError, match="varied: our raw generator makes small calls only"):
@@ -60,6 +67,10 @@ def test_more_subjects_make_measurements_shorter_and_not_the_sitting_longer(subj
     seconds = seconds_per_round(subjects, len(LOADS), 5)
     assert 0 < seconds <= MOST_S_PER_ROUND
     assert seconds * subjects * len(LOADS) * 5 <= SITTING_S * 1.01
+
+
+def test_the_sitting_of_batching_has_longer_measurements() -> None:
+    assert seconds_per_round(9, len(BATCHING_LOADS), 5, BATCHING_S) > 1 > seconds_per_round(9, len(BATCHING_LOADS), 5)
 
 
 def test_calls_are_the_same_number_for_each_caller() -> None:
