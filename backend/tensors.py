@@ -100,7 +100,10 @@ def _field_values(proto: TensorProto, element: ElementType) -> Array:
 def _fit(flat: Array, elements: int, element: ElementType) -> Array:
     if len(flat) > elements:
         return flat[:elements]
-    fill: Any = b"" if element is dtypes.STRING else 0
-    whole = np.full(elements, fill if len(flat) == 0 else flat[-1], dtype=element.numpy)
+    if element is dtypes.STRING:  # numpy fills with its own kind of strings, which lose NULs at their ends
+        strings = np.empty(elements, dtype=object)
+        strings[:] = [*flat, *[flat[-1] if len(flat) else b""] * (elements - len(flat))]
+        return strings
+    whole = np.full(elements, 0 if len(flat) == 0 else flat[-1], dtype=element.numpy)
     whole[: len(flat)] = flat
     return whole

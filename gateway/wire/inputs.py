@@ -95,12 +95,15 @@ def _places(message: bytes) -> dict[bytes, tuple[int, int]]:
         left -= 1
         tag, begin, at = field_at(message, at, end)
         if tag == _INPUTS:
-            key_tag, key, value = field_at(message, begin, at)
-            alias = message[key:value]
-            value_tag, value, stop = field_at(message, value, at)
-            if key_tag != _KEY or value_tag != _VALUE or stop != at or alias in places:
+            first, start, middle = field_at(message, begin, at)
+            second, last, stop = field_at(message, middle, at)
+            key_comes_first = first == _KEY and second == _VALUE
+            if stop != at or not (key_comes_first or (first == _VALUE and second == _KEY)):
                 raise UnusualEncoding
-            places[alias] = (value, at)
+            alias = message[start:middle] if key_comes_first else message[last:at]
+            if alias in places:
+                raise UnusualEncoding
+            places[alias] = (last, at) if key_comes_first else (start, middle)
         elif tag == _MODEL_SPEC:
             if not is_plain_spec(message[begin:at]):
                 raise UnusualEncoding

@@ -54,6 +54,12 @@ def test_strings_keep_their_bytes() -> None:
     assert to_array(tensor(STRING, (), string_val=[b"a"]), "x").item() == b"a"
 
 
+def test_a_string_that_stands_for_several_keeps_the_nul_at_its_end() -> None:
+    array = to_array(tensor(STRING, (3,), string_val=[b"a", b"b\0"]), "text")
+    assert array.tolist() == [b"a", b"b\0", b"b\0"]
+    assert to_array(tensor(STRING, (2,)), "text").tolist() == [b"", b""]
+
+
 def test_an_empty_dimension_makes_an_empty_array() -> None:
     assert to_array(tensor(FLOAT, (0, 7)), "x").shape == (0, 7)
 

@@ -69,6 +69,11 @@ def test_a_filter_and_a_client_id_do_not_matter_wherever_they_stand() -> None:
         assert read(message) == (struct.pack("<2f", 1, 2),)
 
 
+def test_an_alias_may_stand_behind_its_tensor() -> None:
+    turned = SPEC + delimited(2, delimited(2, X) + delimited(1, b"x"))
+    assert read(turned) == read(raw_request(x=X)) == (struct.pack("<2f", 1, 2),)
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -80,7 +85,7 @@ def test_a_filter_and_a_client_id_do_not_matter_wherever_they_stand() -> None:
         raw_request(x=X) + delimited(1, delimited(2, b"\x10\x01")),
         raw_request(x=X) + delimited(1, delimited(9, b"long" * 100)),
         raw_request(x=X) + raw_request(x=X),  # an alias twice
-        SPEC + delimited(2, delimited(2, X) + delimited(1, b"x")),
+        SPEC + delimited(2, delimited(2, X) + delimited(2, X)),
         SPEC + delimited(2, delimited(1, b"x") + delimited(2, X) + delimited(2, X)),
         SPEC + delimited(2, delimited(1, b"x") + delimited(2, X) + delimited(3, b"")),
         SPEC + delimited(2, delimited(1, b"y") + delimited(1, b"x") + delimited(2, X)),
