@@ -14,6 +14,8 @@ from gateway.batching.window import Window
 from gateway.call import NEVER_US, Call, Deadline
 from gateway.wire.tensor import Features
 
+POLICY = BatchPolicy()
+
 FLOAT = 1
 COLUMN: Features = (("x", FLOAT, (1,)),)
 
@@ -35,3 +37,15 @@ def lane_in(window: Window, features: int = 1, policy: BatchPolicy | None = None
     if found is not None:
         return found
     return Lane(key, policy or BatchPolicy(), BatchCounters().of(model, 7), Proof(), window)
+
+
+def add(window: Window, entry: Member, features: int = 1, policy: BatchPolicy = POLICY, now_us: int = 0) -> Lane:
+    lane = lane_in(window, features, policy)
+    window.add(lane, entry, now_us)
+    return lane
+
+
+def due(window: Window, now_us: int = 0, slots: int = 1) -> Lane:
+    lane = window.next_lane(now_us, slots)
+    assert lane is not None
+    return lane

@@ -3,26 +3,10 @@
 from __future__ import annotations
 
 from gateway.batching.counters import Leaving
-from gateway.batching.lane import Lane
-from gateway.batching.member import Member
 from gateway.batching.policy import BatchPolicy
 from gateway.batching.window import SCAN_GAP_US, Window
 from gateway.call import NEVER_US
-from tests.unit.gateway.batching.members import lane_in, lane_key, member
-
-POLICY = BatchPolicy()
-
-
-def add(window: Window, entry: Member, features: int = 1, policy: BatchPolicy = POLICY, now_us: int = 0) -> Lane:
-    lane = lane_in(window, features, policy)
-    window.add(lane, entry, now_us)
-    return lane
-
-
-def due(window: Window, now_us: int = 0, slots: int = 1) -> Lane:
-    lane = window.next_lane(now_us, slots)
-    assert lane is not None
-    return lane
+from tests.unit.gateway.batching.members import add, due, lane_key, member
 
 
 def test_a_batch_holds_its_slot_until_released() -> None:

@@ -7,21 +7,9 @@ from gateway.batching.lane import Lane
 from gateway.batching.member import Member
 from gateway.batching.policy import BatchPolicy
 from gateway.batching.window import Window
-from tests.unit.gateway.batching.members import lane_in, lane_key, member
+from tests.unit.gateway.batching.members import add, due, lane_in, lane_key, member
 
 POLICY = BatchPolicy()
-
-
-def add(window: Window, entry: Member, features: int = 1, policy: BatchPolicy = POLICY, now_us: int = 0) -> Lane:
-    lane = lane_in(window, features, policy)
-    window.add(lane, entry, now_us)
-    return lane
-
-
-def due(window: Window, now_us: int = 0, slots: int = 1) -> Lane:
-    lane = window.next_lane(now_us, slots)
-    assert lane is not None
-    return lane
 
 
 def halved(window: Window, *members: Member) -> Lane:
