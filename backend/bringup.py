@@ -16,6 +16,7 @@ from backend.batching.shell import Batcher
 from backend.errors import Code, ServingError
 from backend.predict import PredictOptions, Version, predict
 from backend.servable import LoadedModel
+from backend.tflite.options import TFLiteOptions, is_tflite
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class BringUp:
     """What the flags say about loads.
 
     `batching` holds for all models; with `per_model` a version directory's own file decides, and without one the
-    version isn't batched. `warm_up_iterations` 0: no warm-up.
+    version isn't batched. `warm_up_iterations` 0: no warm-up. `tflite` None: SavedModels only.
     """
 
     tags: list[str]
@@ -33,11 +34,12 @@ class BringUp:
     batching: BatchingParams | None
     per_model: bool
     warm_up_iterations: int
+    tflite: TFLiteOptions | None
 
     def load(self, name: str, version: int, path: str) -> LoadedModel:
         """Load, and replay the warm-up records through the same way that calls take. Raises ServingError."""
         params = self._batching(path)
-        model = dataclasses.replace(loader.load(path, self.tags, self.session_config), batching=params)
+        model = dataclasses.replace(self._read(path), batching=params)
         target = Version(name, version, model, self.batcher)
         try:
             if self.warm_up_iterations:
@@ -46,6 +48,14 @@ class BringUp:
             model.runner.close()
             raise
         return model
+
+    def _read(self, path: str) -> LoadedModel:
+        if self.tflite is None or not is_tflite(path):
+            return loader.load(path, self.tags, self.session_config)
+        # LiteRT is imported only where it was asked for.
+        from backend.tflite import load
+
+        return load.load(path, self.tflite)
 
     def _batching(self, path: str) -> BatchingParams | None:
         if not self.per_model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -12,6 +13,7 @@ from backend.foreign_flags import IGNORED, REFUSED
 
 _TRUE, _FALSE = {"true", "1", "yes", "t", "y"}, {"false", "0", "no", "f", "n", ""}
 INT32_MAX = 2**31 - 1
+_SCHEDULABLE_CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _flag(default: Any, help_text: str) -> Any:
@@ -50,6 +52,13 @@ class Flags:
         False, "A label that isn't in use may point to a version that isn't available yet."
     )
     saved_model_tags: str = _flag("serve", "Comma-separated tags of the meta graph to load.")
+    prefer_tflite_model: bool = _flag(False, "Serve model.tflite of a version directory that has one.")
+    num_tflite_pools: int = _flag(
+        _SCHEDULABLE_CPUS, "Interpreters of each TensorFlow Lite version, one thread each; as many as cores."
+    )
+    num_tflite_interpreters_per_pool: int = _flag(
+        1, "Above 1: TensorFlow Lite versions join requests, up to 500 / this many rows at a time."
+    )
     tensorflow_session_config_file: str = _flag("", "A ConfigProto in text format for the sessions.")
     tensorflow_session_parallelism: int = _flag(0, "Threads for running a session; 0: as many as cores.")
     tensorflow_intra_op_parallelism: int = _flag(0, "Threads inside one operation; 0: as many as cores.")

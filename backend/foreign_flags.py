@@ -13,8 +13,6 @@ IGNORED: Mapping[str, type] = {
     "flush_filesystem_caches": bool,
     "monitoring_config_file": str,
     "remove_unused_fields_from_bundle_metagraph": bool,
-    "num_tflite_pools": int,
-    "num_tflite_interpreters_per_pool": int,
     "xla_cpu_compilation_enabled": bool,
     "xla_gpu_compilation_enabled": bool,
     "enable_profiler": bool,
@@ -27,6 +25,5 @@ IGNORED: Mapping[str, type] = {
 REFUSED: Mapping[str, str] = {
     "ssl_config_file": "the embedded backend has no TLS; put the gateway before it, or use TensorFlow Serving",
     "use_alts_credentials": "the embedded backend has no ALTS; use TensorFlow Serving",
-    "platform_config_file": "the embedded backend serves SavedModels only; use TensorFlow Serving",
-    "prefer_tflite_model": "the embedded backend serves SavedModels only; use TensorFlow Serving",
+    "platform_config_file": "the embedded backend has one platform, tensorflow; use TensorFlow Serving",
 }

@@ -17,7 +17,8 @@ from backend.flags import Flags
 from backend.runner import Runner
 from backend.servable import LoadedModel
 from backend.signature import Signature, Slot
-from backend.tensors import to_array
+from backend.tensors import Array, to_array
+from backend.tflite.options import MODEL_FILE
 
 INIT_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")
 
@@ -49,7 +50,8 @@ def load(path: str, tags: list[str], config: Any) -> LoadedModel:
         raise ServingError(
             Code.NOT_FOUND,
             f"Could not find SavedModel .pb or .pbtxt at supplied export directory path: {path}. "
-            "Check that the directory exists and that you have the right permissions for accessing it.",
+            "Check that the directory exists and that you have the right permissions for accessing it."
+            + _hint(directory),
         )
     graph = tf.Graph()
     session = tf.compat.v1.Session(graph=graph, config=config)
@@ -62,6 +64,12 @@ def load(path: str, tags: list[str], config: Any) -> LoadedModel:
         if not isinstance(error, Exception):
             raise
         raise _translated(error, path) from error
+
+
+def _hint(directory: Path) -> str:
+    if not (directory / MODEL_FILE).exists():
+        return ""
+    return f" It has a {MODEL_FILE}, which is served with --prefer_tflite_model."
 
 
 def _translated(error: Exception, path: str) -> ServingError:
@@ -81,10 +89,6 @@ def _translated(error: Exception, path: str) -> ServingError:
 def _describe(meta_graph: Any, runner: Runner) -> LoadedModel:
     defs = dict(meta_graph.signature_def)
     public = {name: definition for name, definition in defs.items() if name not in INIT_SIGNATURES}
-    defaults = {
-        name: {alias: to_array(proto, alias) for alias, proto in definition.defaults.items()}
-        for name, definition in public.items()
-    }
     signatures = {
         name: Signature(
             name=name,
@@ -95,7 +99,15 @@ def _describe(meta_graph: Any, runner: Runner) -> LoadedModel:
         )
         for name, definition in public.items()
     }
-    return LoadedModel(signatures, defs, defaults, runner)
+    return LoadedModel(signatures, defs, default_arrays(public), runner)
+
+
+def default_arrays(definitions: Mapping[str, Any]) -> dict[str, dict[str, Array]]:
+    """The values of inputs that a request may leave out, by signature and alias. Raises ServingError."""
+    return {
+        name: {alias: to_array(proto, alias) for alias, proto in definition.defaults.items()}
+        for name, definition in definitions.items()
+    }
 
 
 def _slots(infos: Mapping[str, Any]) -> dict[str, Slot]:

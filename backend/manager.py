@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from backend import memory
 from backend.errors import Code, ServingError, servable_not_found
 from backend.harness import Harness
 from backend.plan import Load, Stage, Unload, next_action
@@ -214,6 +215,7 @@ class Manager:
         if harness.wait_idle(self._stopped) and harness.model:
             harness.model.runner.close()
             harness.model = None
+            memory.give_back()
         with self._wake:
             harness.stage = Stage.ENDED
         self._board.publish(harness.name, harness.version, VersionState.END)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import socket
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ def prepare(flags: Flags) -> Prepared:
     """Read and check what the flags name. Raises StartError."""
     config = _first_config(flags)
     batching = _batching(flags)
+    if flags.prefer_tflite_model and importlib.util.find_spec("ai_edge_litert") is None:
+        raise StartError("--prefer_tflite_model needs TensorFlow Lite's runtime: install ai-edge-litert")
     probe_port(flags.host, flags.port)
     return Prepared(config, batching)
 

@@ -25,6 +25,7 @@ from backend.predict import PredictOptions
 from backend.prestart import Prepared
 from backend.services import Services
 from backend.statusboard import StatusBoard
+from backend.tflite.options import TFLiteOptions
 
 log = logging.getLogger("backend")
 HEALTH_NAMES = ("", "ModelService", "PredictionService")
@@ -55,6 +56,7 @@ class Server:
             batching=batching,
             per_model=flags.enable_per_model_batching_parameters,
             warm_up_iterations=max(flags.num_request_iterations_for_warmup, 1) if flags.enable_model_warmup else 0,
+            tflite=_tflite_options(flags),
         )
         board = StatusBoard()
         retries = ManagerOptions(
@@ -128,6 +130,12 @@ class Server:
         except RuntimeError as error:
             raise StartError(f"can't listen on {flags.host}:{flags.port}: {error}") from error
         return port
+
+
+def _tflite_options(flags: Flags) -> TFLiteOptions | None:
+    if not flags.prefer_tflite_model:
+        return None
+    return TFLiteOptions(flags.num_tflite_pools, flags.num_tflite_interpreters_per_pool)
 
 
 def _channel_arguments(text: str) -> list[tuple[str, int | str]]:

@@ -71,12 +71,12 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
 class Replica:
     """One embedded TensorFlow Serving; it keeps its port when it is started again."""
 
-    def __init__(self, name: str, folder: Path, models_config: Path) -> None:
+    def __init__(self, name: str, folder: Path, models_config: Path, *flags: str) -> None:
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         argv = ["-m", "backend", f"--port={self.port}", f"--model_config_file={models_config}", "--exit_with_parent"]
         argv += ["--max_num_load_retries=0", "--num_load_threads=1", "--grpc_max_threads=64"]
-        argv += ["--tensorflow_session_parallelism=1"]
+        argv += ["--tensorflow_session_parallelism=1", *flags]
         port_file = folder / f"{name}.port"
         argv.append(f"--port_file={port_file}")
         self.child = Child(name, [sys.executable, *argv], folder / f"{name}.log", port_file)

@@ -79,7 +79,7 @@ def test_something_to_serve_is_needed_unless_only_help_is_asked() -> None:
     assert parse(["--version"]).version
 
 
-@pytest.mark.parametrize("word", ["--ssl_config_file=x", "--use_alts_credentials", "--prefer_tflite_model=true"])
+@pytest.mark.parametrize("word", ["--ssl_config_file=x", "--use_alts_credentials", "--platform_config_file=x"])
 def test_a_protection_that_is_missing_here_is_never_ignored(word: str) -> None:
     with pytest.raises(StartError, match="embedded backend"):
         parse([BASE, word])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ def test_wrong_batching_parameters_are_an_error(tmp_path: Path) -> None:
     path.write_text("max_batch_size { value: 2 } allowed_batch_sizes: 1")
     flags = Flags(port=0, model_base_path="/m", enable_batching=True, batching_parameters_file=str(path))
     with pytest.raises(StartError, match=r"--batching_parameters_file=.*b\.txt: Last entry in allowed_batch_sizes"):
+        prepare(flags)
+
+
+def test_a_preference_for_tensorflow_lite_without_its_runtime_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = Flags(port=0, model_base_path="/m", prefer_tflite_model=True)
+    assert prepare(flags).batching is None
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    with pytest.raises(StartError, match=r"--prefer_tflite_model needs .* install ai-edge-litert"):
         prepare(flags)
 
 
