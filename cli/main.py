@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "gateway": "Start the gateway before TensorFlow Serving replicas.",
     "backend": "Start the embedded TensorFlow Serving (takes its flags).",
     "export": "Write a Keras model or SavedModel as an optimized, versioned servable.",
+    "versions": "List, verify and prune the versions in a folder of models.",
     "status": "Show models, versions, arms, replicas and traffic of a running gateway.",
     "rollout": "Move a model to another version by steps: start, status, abort, promote.",
     "loadtest": "Measure a gateway or TensorFlow Serving with Locust, every reply checked.",

@@ -114,7 +114,7 @@ class Up:
             raise CannotStart(f"{error.filename or state_dir}: {error.strerror}; give another --state-dir") from error
         backend = ["-m", "backend", "--port=0", f"--model_config_file={configuration}", "--exit_with_parent"]
         backend += ["--num_load_threads=1", "--grpc_max_threads=64"]  # more than the gateway ever has in flight
-        backend += LOAD_RETRIES
+        backend += [*LOAD_RETRIES, "--prefer_tflite_model=true"]  # a version that is a model.tflite alone loads too
         self._backend = self._child("backend", [*backend, f"--port_file={state_dir / 'backend.port'}"])
         self._gateway_argv = ["-m", "gateway", "--host", host, "--port", str(port), "--http-port", str(http_port)]
         self._gateway_argv += ["--state-dir", str(state_dir), "--exit-with-parent"]

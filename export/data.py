@@ -19,10 +19,13 @@ _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}  # what numpy may be cast to without l
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Inputs by alias, each (rows, *features) in the signature's dtype, and labels (rows,), whole numbers from 0."""
+    """Inputs by alias, each (rows, *features) in the signature's dtype, and labels (rows,), whole numbers from 0.
+
+    labels: None where the data has none.
+    """
 
     inputs: Mapping[str, Array]
-    labels: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +39,44 @@ class Data:
 def load_data(path: Path, signature: Signature) -> Data:
     """Load `x_train, y_train, x_test, y_test`; a model of several inputs has `x_train.ALIAS` for each.
 
+    Both `y_*` may be left out, where outputs aren't classes: versions are then held against float32's answers.
     Raises: BadDataError listing what is missing and what doesn't fit.
     """
     arrays = _read(path)
     problems: list[str] = []
+    is_labelled = "y_train" in arrays or "y_test" in arrays
     splits: list[tuple[dict[str, Array], Array | None]] = []
     for part in ("train", "test"):
         inputs = _inputs(arrays, f"x_{part}", signature, problems)
-        labels = _labels(arrays, f"y_{part}", problems)
-        for alias, rows in inputs.items():
-            if labels is not None and rows.ndim > 0 and len(rows) != len(labels):
-                problems.append(f"x_{part} ({alias}) has {len(rows)} rows, y_{part} has {len(labels)} labels")
-        if labels is not None and len(labels) == 0:
-            problems.append(f"y_{part} is empty")
+        labels = _labels(arrays, f"y_{part}", problems) if is_labelled else None
+        problems += _row_problems(part, inputs, labels)
         _check_classes(f"y_{part}", labels, signature, problems)
         splits.append((inputs, labels))
-    (train_inputs, train_labels), (test_inputs, test_labels) = splits
-    if problems or train_labels is None or test_labels is None:
+    if problems:
         raise BadDataError(Problems(str(path), problems).text())
-    return Data(_split(train_inputs, train_labels, signature), _split(test_inputs, test_labels, signature))
+    train, test = (_split(inputs, labels, signature) for inputs, labels in splits)
+    return Data(train, test)
 
 
-def _split(inputs: dict[str, Array], labels: Array, signature: Signature) -> Split:
+def _row_problems(part: str, inputs: dict[str, Array], labels: Array | None) -> list[str]:
+    """All arrays of a part have as many rows, one at least."""
+    if labels is not None and len(labels) == 0:
+        return [f"y_{part} is empty"]
+    rows = {alias: len(values) for alias, values in inputs.items() if values.ndim > 0}
+    if labels is not None:
+        return [
+            f"x_{part} ({alias}) has {count} rows, y_{part} has {len(labels)} labels"
+            for alias, count in rows.items()
+            if count != len(labels)
+        ]
+    if len(set(rows.values())) > 1:
+        return [f"x_{part}: the inputs differ in rows: {', '.join(f'{alias} {n}' for alias, n in rows.items())}"]
+    return [f"x_{part} is empty"] if 0 in rows.values() else []
+
+
+def _split(inputs: dict[str, Array], labels: Array | None, signature: Signature) -> Split:
     rows = {alias: as_rows(inputs[alias], info.dtype) for alias, info in signature.inputs.items()}
-    return Split(rows, labels.astype(np.int64))
+    return Split(rows, None if labels is None else labels.astype(np.int64))
 
 
 def check_data_path(path: Path) -> None:
@@ -117,7 +134,10 @@ def _labels(arrays: dict[str, Array], name: str, problems: list[str]) -> Array |
         return None
     labels = arrays[name]
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        problems.append(f"{name}: {labels.dtype} {labels.shape}; wanted whole-number classes of shape (rows,)")
+        problems.append(
+            f"{name}: {labels.dtype} {labels.shape}; wanted whole-number classes of shape (rows,); "
+            "of a model whose outputs aren't classes leave y_train and y_test out"
+        )
         return None
     return labels
 
@@ -127,7 +147,8 @@ def _check_classes(name: str, labels: Array | None, signature: Signature, proble
     if labels is None or len(labels) == 0:
         return
     outputs = list(signature.outputs.values())
-    classes = outputs[0].shape[-1] if len(outputs) == 1 and len(outputs[0].shape) == 2 else None
+    has_scores = len(outputs) == 1 and len(outputs[0].shape) == 2 and "float" in outputs[0].dtype
+    classes = outputs[0].shape[-1] if has_scores else None
     top = max(classes, 2) if classes is not None else None
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or (top is not None and high >= top):

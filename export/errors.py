@@ -29,12 +29,32 @@ class BadDataError(ExportError):
     """The data file is missing, lacks arrays, or doesn't fit the model; all problems at once."""
 
 
+class BadPreprocessError(ExportError):
+    """The preprocessing spec is missing, unreadable, or doesn't fit the model; all problems at once."""
+
+
 class UnsupportedVariantError(ExportError):
     """The variant asked for doesn't apply to this model."""
 
 
 class FineTuneError(ExportError):
     """Fine-tuning in the child process crashed, hung or diverged."""
+
+
+class MeasureError(ExportError):
+    """A version can't be measured: it fails, or the process that loads it dies. Nothing is known of it, so it isn't
+    published."""
+
+
+class VariantRefusedError(ExportError):
+    """The gate refuses a variant: it is neither faster nor smaller than float32, or less accurate than allowed.
+
+    facts: the verdict and the figures of every step, as in export.json; plain JSON.
+    """
+
+    def __init__(self, message: str, facts: dict[str, object]) -> None:
+        super().__init__(message)
+        self.facts = facts
 
 
 class VersionExistsError(ExportError):
@@ -51,6 +71,10 @@ class BadServingFileError(ExportError):
 
 class DiskError(ExportError):
     """The file system refused: full, read-only, no permission."""
+
+
+class InUseUnknownError(ExportError):
+    """Versions can't be pruned, since what is in use can't be told; all reasons at once, nothing removed."""
 
 
 class PublishedError(ExportError):

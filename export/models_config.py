@@ -34,10 +34,10 @@ def read_models_config(path: Path) -> Any:
     return config
 
 
-def merge_model(config: Any, options: ExportOptions, version: int, notes: list[str]) -> bool:
+def merge_model(config: Any, options: ExportOptions, version: int, served_dir: str, notes: list[str]) -> bool:
     """Add the model to a ModelServerConfig, or update it: base path and policy when given, labels kept.
 
-    Return whether that changed anything.
+    served_dir: where the server sees the output folder, no slash at its end. Return whether that changed anything.
     """
     before = config.SerializeToString(deterministic=True)
     models = config.model_config_list.config
@@ -46,8 +46,7 @@ def merge_model(config: Any, options: ExportOptions, version: int, notes: list[s
     if entry is None:
         entry = models.add(name=options.name)
     if is_new or options.served_base_path is not None:
-        base = options.served_base_path or str(options.out_dir.resolve())
-        entry.base_path = f"{base.rstrip('/')}/{options.name}"
+        entry.base_path = f"{served_dir}/{options.name}"
     entry.model_platform = "tensorflow"
     if options.version_policy is not None:
         _set_policy(entry, options.version_policy)

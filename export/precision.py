@@ -2,53 +2,123 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import numpy as np
 
 from export.errors import UnsupportedVariantError
 from export.options import Precision
 from export.rebuild import copy_weights, rebuild
 
-# A clone whose outputs move further than this share of their range, on a few rows, is broken rather than rounded.
-BROKEN_RATIO = 0.5
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_REMEDY = (
+    "A custom layer's constructor must pass **kwargs (name, dtype) on to Layer, get_config() must return its "
+    "arguments, and call() must compute in the dtype of its inputs"
+)
 
 
-def low_precision_clone(model: Any, precision: Precision) -> Any:
+def low_precision_clone(model: Any, precision: Precision, notes: list[str] | None = None) -> Any:
     """Clone a float32 Keras model so that all but its edges have the given dtype.
 
     The edges keep float32: preprocessing layers (their constants would lose the data's range), and the layers that make
-    the outputs (a softmax in bfloat16 has ties). Layers between cast by themselves.
-    Raises: UnsupportedVariantError for a model that can't be cloned.
+    the outputs (a softmax in bfloat16 has ties). Layers between cast by themselves. Custom layers that can't compute in
+    the dtype keep float32 too; `notes` is told so.
+    Raises: UnsupportedVariantError for a model that can't be cloned, has no weight inside its edges, or weights beyond
+    float16's range.
     """
     edges = {id(layer) for layer in _edge_layers(model)}
-    dtype = precision.value
+    customs = {id(layer): str(layer.name) for layer in model._flatten_layers() if _is_custom(layer)}
+    try:
+        clone = _clone(model, precision.value, edges)
+    except UnsupportedVariantError as error:
+        if not customs:
+            raise _explained(error) from error
+        try:
+            clone = _clone(model, precision.value, edges | customs.keys())
+        except UnsupportedVariantError:
+            raise _explained(error) from error  # the first reason: float32 didn't mend it
+        if notes is not None:
+            notes.append(
+                f"custom layers keep float32, since they can't compute in {precision.value}: {_listed(customs)}"
+            )
+    if not any(variable.dtype == precision.value for variable in clone.variables):
+        raise UnsupportedVariantError(
+            f"model {model.name!r}: no weight would be {precision.value}; only its edges have any, and they keep "
+            "float32. A quantized precision (tflite-int8, tflite-float16) takes the edges too"
+        )
+    copy_weights(model, clone)
+    _refuse_overflow(model, clone, precision)
+    return clone
+
+
+def _clone(model: Any, dtype: str, edges: set[int]) -> Any:
+    """Build the clone, weights fresh. Raises: UnsupportedVariantError.
+
+    A Lambda keeps its function: its code was trusted when the model was loaded, and written out it loses its globals.
+    """
+    import keras
+
+    lambdas = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Lambda)]
+    functions = {f"function_{id(layer)}": layer.function for layer in lambdas}
 
     def edit(layer: Any, config: dict[str, Any]) -> dict[str, Any]:
+        if (key := f"function_{id(layer)}") in functions:
+            config["function"] = {"class_name": "function", "config": key, "registered_name": key}
         return config if id(layer) in edges else _with_dtype(config, dtype)
 
-    clone = rebuild(model, edit)
-    copy_weights(model, clone)
-    if not any(variable.dtype == dtype for variable in clone.variables):
+    with keras.saving.custom_object_scope(functions):
+        return rebuild(model, edit)
+
+
+def _explained(error: UnsupportedVariantError) -> UnsupportedVariantError:
+    return UnsupportedVariantError(f"{_ANSI.sub('', str(error))}. {_REMEDY}")
+
+
+def _listed(names: dict[int, str]) -> str:
+    return ", ".join(sorted(names.values()))
+
+
+def _refuse_overflow(model: Any, clone: Any, precision: Precision) -> None:
+    """Refuse weights that became infinite. Raises: UnsupportedVariantError naming the variables."""
+    lost = [
+        str(variable.path)
+        for variable in clone.variables
+        if variable.dtype == precision.value and not bool(np.isfinite(np.asarray(variable.value, np.float32)).all())
+    ]
+    if lost:
         raise UnsupportedVariantError(
-            f"model {model.name!r}: no weight would be {dtype}; only its edges have any, and they keep float32"
+            f"model {model.name!r}: weights are too large for {precision.value} (65504 at most): "
+            f"{', '.join(lost[:5])}. Use bfloat16"
         )
-    return clone
 
 
 def _edge_layers(model: Any) -> list[Any]:
     """The layers that keep their dtype: preprocessing, and what makes the outputs."""
-    edges = [layer for layer in model._flatten_layers() if _is_preprocessing(layer)]
-    for tensor in model.outputs:
-        operation = tensor._keras_history.operation
-        edges.append(operation)
+    return [*(layer for layer in model._flatten_layers() if _is_preprocessing(layer)), *_output_layers(model)]
+
+
+def _output_layers(model: Any) -> list[Any]:
+    """The layers whose results are a model's outputs; of a nested model the ones inside."""
     last = getattr(model, "layers", [])[
         -1:
     ]  # a Sequential's history names the inner functional's layer: the same object
-    return [*edges, *last]
+    made = [tensor._keras_history.operation for tensor in model.outputs]
+    found = []
+    for layer in [*made, *last]:
+        found.append(layer)
+        if layer is not model and getattr(layer, "outputs", None):
+            found += _output_layers(layer)
+    return found
 
 
 def _is_preprocessing(layer: Any) -> bool:
     """Rescaling, Normalization, Resizing, look-ups: Keras keeps them in one package."""
     return ".layers.preprocessing." in type(layer).__module__
+
+
+def _is_custom(layer: Any) -> bool:
+    return not type(layer).__module__.startswith("keras.") or type(layer).__name__ == "Lambda"
 
 
 def _with_dtype(config: Any, dtype: str) -> Any:

@@ -8,6 +8,7 @@ How it stays safe:
 - A running export holds a lock on its temporary folder. The kernel drops it when the process dies, so a folder whose
   lock can be had belongs to nobody and is removed by the next export.
 - Plain mkdir and open, so modes follow the user's umask, and a server under another user can read the version.
+- A dry run writes to the system's folder for temporary files and takes no lock: the output folder stays untouched.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,23 +73,25 @@ def _try_lock(descriptor: int) -> bool:
 class Staging:
     """The temporary folder of one version to be, from reservation to publication or removal; a context manager."""
 
-    def __init__(self, base_path: Path, wanted_version: int | None) -> None:
+    def __init__(self, base_path: Path, wanted_version: int | None, is_dry_run: bool = False) -> None:
         """Reserve a version number: the wanted one, or the next after all that exist or are being written.
 
-        Raises: VersionExistsError, OSError.
+        A dry run reserves nothing: its version is the one that would come now. Raises: VersionExistsError, OSError.
         """
         self._base_path = base_path
-        self._published: bool | None = None  # not decided before the end
+        self._is_dry_run = is_dry_run
+        self._published: bool | None = False if is_dry_run else None  # None: not decided before the end
         self._synced = False
+        self.removed_stale: list[Path] = []
+        if is_dry_run:
+            self.version = _chosen_version(base_path, wanted_version)
+            self.path = Path(tempfile.mkdtemp(prefix="tidegate-dry-run-"))
+            self._lock = _locked_folder(self.path)
+            return
         base_path.mkdir(parents=True, exist_ok=True)
         with folder_lock(base_path):
             self.removed_stale = remove_stale(base_path)
-            if wanted_version is None:
-                taken = [*existing_versions(base_path), *temporary_dirs(base_path).values()]
-                self.version = max(taken, default=0) + 1
-            else:
-                check_version_is_free(base_path, wanted_version)
-                self.version = wanted_version
+            self.version = _chosen_version(base_path, wanted_version)
             self.path = base_path / f".{self.version}.tmp-{secrets.token_hex(8)}"
             self.path.mkdir()
             self._lock = _locked_folder(self.path)
@@ -108,7 +112,12 @@ class Staging:
         self._synced = True
 
     def publish(self) -> Path:
-        """Make the version visible in one step; return its folder. Raises: VersionExistsError, OSError."""
+        """Make the version visible in one step; return its folder.
+
+        Raises: VersionExistsError, OSError; ValueError for a dry run, which publishes nothing.
+        """
+        if self._is_dry_run:
+            raise ValueError(f"version {self.version} is a dry run's: it is measured and removed, never published")
         if not self._synced:
             self.sync()
         with folder_lock(self._base_path):
@@ -128,6 +137,13 @@ class Staging:
         os.close(self._lock)
 
 
+def _chosen_version(base_path: Path, wanted_version: int | None) -> int:
+    if wanted_version is not None:
+        check_version_is_free(base_path, wanted_version)
+        return wanted_version
+    return max([*existing_versions(base_path), *temporary_dirs(base_path).values()], default=0) + 1
+
+
 def _locked_folder(path: Path) -> int:
     """Open and lock a fresh folder; remove it again when the file system can't. Raises: OSError."""
     try:
@@ -140,9 +156,13 @@ def _locked_folder(path: Path) -> int:
 
 
 def remove_stale(base_path: Path) -> list[Path]:
-    """Remove temporary folders of exporters that died; the base path's lock must be held. Returns what was removed."""
+    """Remove folders of exports and prunings that died; the base path's lock must be held. Returns what was removed."""
     removed = []
     for path in temporary_dirs(base_path):
+        if path.is_symlink() or path.is_file():  # pruned where it was no folder; what a link leads to isn't ours
+            path.unlink(missing_ok=True)
+            removed.append(path)
+            continue
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,16 +13,6 @@ from export.servable import layer_graph
 
 ConfigEdit = Callable[[Any, dict[str, Any]], dict[str, Any]]
 NestedWidths = Callable[[Any], Sequence[int] | None]
-
-# Training-time layers of Keras that are the identity when serving, but leave random operations in the graph.
-AUGMENTATION = frozenset(
-    {
-        "RandomBrightness", "RandomColorDegeneration", "RandomColorJitter", "RandomContrast", "RandomElasticTransform",
-        "RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomGrayscale", "RandomHue", "RandomInvert",
-        "RandomPerspective", "RandomPosterization", "RandomRotation", "RandomSaturation", "RandomSharpness",
-        "RandomShear", "RandomTranslation", "RandomZoom", "AugMix", "CutMix", "MixUp", "RandAugment",
-    }
-)  # fmt: skip
 
 
 def rebuild(model: Any, edit: ConfigEdit, nested_widths: NestedWidths | None = None) -> Any:
@@ -41,19 +32,65 @@ def rebuild(model: Any, edit: ConfigEdit, nested_widths: NestedWidths | None = N
         return clones[id(layer)]
 
     def clone_fresh(layer: Any) -> Any:
-        if isinstance(layer, keras.Sequential | keras.Model) and hasattr(layer_graph(layer), "_inputs_struct"):
+        if isinstance(layer, keras.Model) and opaque(layer) is None:
             return _clone_model(layer, clone, nested_widths(layer) if nested_widths is not None else None)
-        if not isinstance(layer, keras.Layer):
-            return layer  # a bare operation (`x + y`): it has no weights and no width
-        return layer.__class__.from_config(edit(layer, layer.get_config()))
+        return _clone_layer(layer, edit)
 
-    try:
-        return _clone_model(model, clone, None)
-    except Exception as error:  # a layer's constructor or build may raise anything
-        reason = " ".join(str(error).split())[:300]
+    if (why := opaque(model)) is not None:
         raise UnsupportedVariantError(
-            f"model {model.name!r} can't be built again from its configuration: {reason}"
+            f"model {model.name!r} can't be built again: {why}. Make it a Sequential or functional model of layers"
+        )
+    try:
+        with keras.saving.custom_object_scope(_own_functions(model)):
+            return _clone_model(model, clone, None)
+    except UnsupportedVariantError:
+        raise
+    except Exception as error:  # a layer's build may raise anything
+        raise UnsupportedVariantError(
+            f"model {model.name!r} can't be built again from its configuration: {_short(error)}"
         ) from error
+
+
+def _own_functions(model: Any) -> dict[str, Any]:
+    """Functions that users gave to layers (activations) by the name a configuration writes, registered or not."""
+    values = [value for layer in model._flatten_layers() for value in vars(layer).values()]
+    return {
+        value.__name__: value
+        for value in values
+        if inspect.isfunction(value) and not value.__module__.startswith("keras.") and value.__name__ != "<lambda>"
+    }
+
+
+def _clone_layer(layer: Any, edit: ConfigEdit) -> Any:
+    """Make a layer, or a bare operation whose configuration changes, anew; other operations hold nothing and stay."""
+    import keras
+
+    is_layer = isinstance(layer, keras.Layer)
+    try:
+        config = layer.get_config()
+        changed = edit(layer, config)
+        return layer.__class__.from_config(changed) if is_layer or changed is not config else layer
+    except Exception as error:  # a layer's constructor may raise anything
+        if not is_layer and isinstance(error, NotImplementedError):  # what was given to it can't be written down
+            return layer
+        raise UnsupportedVariantError(
+            f"layer {layer.name!r} ({type(layer).__name__}) can't be built again from its configuration: "
+            f"{_short(error)}. Let its get_config() say all that its constructor needs, in place of a lambda"
+        ) from error
+
+
+def _short(error: Exception) -> str:
+    """The first words of what may be pages."""
+    return " ".join(str(error).split())[:300]
+
+
+def opaque(model: Any) -> str | None:
+    """Why the layers inside a model can't be seen, or aren't all it does; None when they are."""
+    if not hasattr(layer_graph(model), "_nodes_by_depth"):
+        return f"{type(model).__name__} has no graph of layers"
+    if not type(model).call.__module__.startswith("keras."):
+        return f"{type(model).__name__} has a call() of its own"
+    return None
 
 
 def _clone_model(model: Any, clone_layer: Callable[[Any], Any], widths: Sequence[int] | None) -> Any:
@@ -95,27 +132,6 @@ def finalize(model: Any) -> None:
     for layer in model._flatten_layers():
         if hasattr(layer, "finalize_state"):
             layer.finalize_state()
-
-
-def strip_augmentation(model: Any) -> tuple[Any, list[str]]:
-    """Replace augmentation layers by the identity; return the model (the same when there are none) and their names."""
-    import keras
-
-    found = [layer for layer in model._flatten_layers() if _is_augmentation(layer)]
-    if not found:
-        return model, []
-
-    def clone_layer(layer: Any) -> Any:
-        if _is_augmentation(layer):
-            return keras.layers.Identity(name=layer.name)
-        return layer  # the same layer, with its weights
-
-    stripped = keras.models.clone_model(model, clone_function=clone_layer, recursive=True)
-    return stripped, [layer.name for layer in found]
-
-
-def _is_augmentation(layer: Any) -> bool:
-    return type(layer).__module__.startswith("keras.") and type(layer).__name__ in AUGMENTATION
 
 
 def refuse_bad_weights(model: Any) -> None:

@@ -1,69 +1,96 @@
-"""The story of one export: load, check, vary, write, verify, measure, publish, write the serving files."""
+"""The story of one export: load, check, vary, write, verify, measure, judge, publish, write the serving files."""
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.checksums import write_checksums
 from export.data import Data, check_data_path, load_data
 from export.failures import Publication, failures_told
-from export.manifest import Measured, Outcome, manifest, write_manifest
-from export.measure import Latency, measure_accuracy, measure_latency, size_on_disk
-from export.options import ExportOptions
+from export.gate.figures import Candidate, Figures
+from export.gate.judge import Verdict, judge
+from export.gate.measure import measure_candidates
+from export.gate.refusal import check_verdict
+from export.gpu_memory import check_gpu_memory, gpu_memory_notes
+from export.manifest import Outcome, manifest, write_manifest
+from export.options import ExportOptions, Precision
+from export.preprocess.graph import preprocessing
+from export.preprocess.prepared import Preprocess
+from export.preprocess.spec import load_spec, read_spec
+from export.preprocess.verify import verify_preprocess
 from export.publish import Staging
-from export.runtime import ServedModel
-from export.serving_files import ServingFiles, check_serving_files, prepared_serving_files
+from export.report_files import write_reports
+from export.serving_files import (
+    ServingFiles,
+    check_serving_files,
+    planned_serving_files,
+    prepared_serving_files,
+    write_per_model_batching,
+)
 from export.source import Source, check_source_path, load_source
+from export.space import check_export_space, estimate_bytes, size_of
+from export.steps import WrittenStep, write_steps
 from export.variants import Model, Variant, build_variant, float32_model
-from export.verify import verify_saved_model
 from export.versions import check_signature, check_version_is_free
 from export.warmup import replay_warmup, write_warmup
-from export.writer import write_saved_model
+
+FLOAT32_BYTES = 4
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A published version: its folder, the content of its export.json, and the serving files beside it."""
+    """What an export came to; version_dir: None after a dry run, with the serving files as they would be."""
 
-    version_dir: Path
+    version_dir: Path | None
     manifest: dict[str, object]
     serving_files: ServingFiles
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What was read and built of the user's wishes, ready to be written; notes are what the user should know."""
+
+    source: Source
+    base: Model
+    variant: Variant
+    preprocess: Mapping[str, Preprocess]
+    data: Data | None
+    notes: list[str]
+
+
 def precheck(options: ExportOptions) -> None:
     """Refuse what can be told without TensorFlow, whose import takes seconds. Raises: ExportError, OSError."""
-    check_source_path(options.model_path)
+    check_source_path(options.model_path, options.trust_model_code)
     if options.data_path is not None:
         check_data_path(options.data_path)
+    if options.preprocess_path is not None:
+        read_spec(options.preprocess_path)
     check_version_is_free(options.out_dir / options.name, options.version)
+    check_gpu_memory(options, 0)
 
 
 def run_export(options: ExportOptions, say: Say) -> Exported:
     """Export one version; `say` is told each step in plain words.
 
-    Raises: PublishedError when the version is published but a serving file isn't written; InterruptedExportError,
-    which says how far it came; any other ExportError, nothing published and nothing else changed, save a base folder
-    that was missing.
+    Raises: VariantRefusedError when the gate refuses it; PublishedError when the version is published but a serving
+    file isn't written; InterruptedExportError, which says how far it came; any other ExportError. Unless the message
+    says otherwise nothing is published and nothing else changed, save a base folder that was missing.
     """
     done = Publication()
     with failures_told(options.out_dir, done):
-        base_path = options.out_dir / options.name
         precheck(options)
         check_serving_files(options)
-        say(f"Loading {options.model_path}")
-        source = load_source(options.model_path, options.trust_model_code)
-        notes: list[str] = []
-        base = float32_model(source, options, notes)
-        data = load_data(options.data_path, base.servable.signature) if options.data_path else None
-        check_signature(base_path, options.name, base.servable.signature, options.allow_signature_change, notes)
-        variant = build_variant(base, options, data, say)
-        with Staging(base_path, options.version) as done.staging:
-            content = _fill(done.staging, options, source, base, variant, data, notes, say)
+        work = _prepare(options, say)
+        base_path = options.out_dir / options.name
+        with Staging(base_path, options.version, options.is_dry_run) as done.staging:
+            content = _fill(done.staging, options, work, say)
+            if options.is_dry_run:
+                return Exported(None, content, planned_serving_files(options, done.staging.version))
             done.staging.sync()
             with prepared_serving_files(options, done.staging.version) as done.files:
                 say(f"Publishing version {done.staging.version}")
@@ -71,55 +98,78 @@ def run_export(options: ExportOptions, say: Say) -> Exported:
                 return Exported(version_dir, content, done.files.put_in_place())
 
 
-def _fill(
-    staging: Staging,
-    options: ExportOptions,
-    source: Source,
-    base: Model,
-    variant: Variant,
-    data: Data | None,
-    notes: list[str],
-    say: Say,
-) -> dict[str, object]:
-    """Write the version into its temporary folder, prove and measure it there; return the content of export.json."""
+def _prepare(options: ExportOptions, say: Say) -> Work:
+    """Load what was given and build what was asked for; nothing is written yet."""
+    say(f"Loading {options.model_path}")
+    source = load_source(options.model_path, options.trust_model_code, options.import_modules)
+    notes: list[str] = []
+    base = float32_model(source, options, notes)
+    signature = base.servable.signature
+    preprocess: Mapping[str, Preprocess] = {}
+    if options.preprocess_path is not None:
+        preprocess = preprocessing(load_spec(options.preprocess_path, signature), signature)
+    data = load_data(options.data_path, signature) if options.data_path else None
+    check_signature(options.out_dir / options.name, options.name, signature, options.allow_signature_change, notes)
+    _check_space(options, source)
+    return Work(source, base, build_variant(base, options, data, notes, say), preprocess, data, notes)
+
+
+def _check_space(options: ExportOptions, source: Source) -> None:
+    """Room for the version and, in the folder for temporary files, for what it is compared with and made from."""
+    beside = [options.prune is not None, options.precision is not Precision.FLOAT32, options.server.is_xla]
+    beside.append(options.precision.is_tflite or options.precision is Precision.INT8)  # the float32 to quantize
+    is_file = options.model_path.exists()
+    source_bytes = size_of(options.model_path) if is_file else FLOAT32_BYTES * source.parameters
+    check_export_space(options.out_dir, estimate_bytes(source_bytes, sum(beside), options.is_dry_run))
+
+
+def _fill(staging: Staging, options: ExportOptions, work: Work, say: Say) -> dict[str, object]:
+    """Write the version into its temporary folder, prove, measure and judge it there; return export.json's content.
+
+    Raises: VariantRefusedError when it doesn't pay.
+    """
+    folder = staging.path
     if staging.removed_stale:
-        notes.append(f"removed what dead exports left: {', '.join(path.name for path in staging.removed_stale)}")
-    rows = data.test.inputs if data is not None else None
-    servable = variant.model.servable
-    say(f"Writing version {staging.version}")
-    frozen = write_saved_model(servable, staging.path)
-    verify_saved_model(staging.path, servable, options.precision.value, rows)
-    write_warmup(staging.path, options.name, servable.signature, options.allowed_batch_sizes, rows)
-    replayed = replay_warmup(staging.path)
-    say("Measuring size, accuracy and latency")
-    with _baseline(base, variant) as baseline_dir:
-        baseline = _measured(baseline_dir, base, data) if baseline_dir is not None else None
-        latencies: list[Latency] = measure_latency(staging.path, baseline_dir, servable.signature, rows)
-    measured = _measured(staging.path, variant.model, data)
-    content = manifest(
-        options,
-        Outcome(
-            staging.version, source.sha256, servable.signature, frozen, measured, baseline, latencies, variant.pruning,
-            replayed, notes,
-        ),
-    )  # fmt: skip
-    write_manifest(staging.path, content)
+        names = ", ".join(path.name for path in staging.removed_stale)
+        work.notes.append(f"removed what dead exports left: {names}")
+    rows = work.data.test.inputs if work.data is not None else None
+    last = work.variant.steps[-1]
+    with tempfile.TemporaryDirectory(prefix="tidegate-export-") as others:
+        written = write_steps(work.variant, Path(others), folder, work.preprocess, work.data, work.notes, say)
+        verify_preprocess(folder, last.model.servable, work.preprocess, last.precision, rows)
+        work.notes.extend(gpu_memory_notes(options, folder))
+        figures, verdict = _judged(options, work, written, say)
+    write_warmup(folder, options.name, options.allowed_batch_sizes, rows, work.preprocess)
+    warm = replay_warmup(folder)
+    write_per_model_batching(folder, options)
+    outcome = Outcome(
+        version=staging.version,
+        source_sha256=work.source.sha256,
+        signature=work.base.servable.signature,
+        preprocess=work.preprocess,
+        frozen=written[-1].frozen,
+        figures=figures,
+        verdict=verdict,
+        pruning=work.variant.pruning,
+        warmup_batch_sizes=warm,
+        notes=work.notes,
+    )
+    content = manifest(options, outcome)
+    write_manifest(folder, content)
+    write_reports(folder, content)
+    write_checksums(folder)
     return content
 
 
-@contextlib.contextmanager
-def _baseline(base: Model, variant: Variant) -> Iterator[Path | None]:
-    """Write the float32 source to its own folder, to be measured in turns with the variant; None if they are one."""
-    if variant.model is base:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="tidegate-export-") as folder:
-        target = Path(folder) / "baseline"
-        write_saved_model(base.servable, target)
-        yield target
-
-
-def _measured(version_dir: Path, model: Model, data: Data | None) -> Measured:
-    with ServedModel(version_dir) as served:
-        accuracy = measure_accuracy(served, data.test if data is not None else None)
-    return Measured(size_on_disk(version_dir), model.parameters, accuracy)
+def _judged(
+    options: ExportOptions, work: Work, written: list[WrittenStep], say: Say
+) -> tuple[list[Figures], Verdict | None]:
+    """Measure all steps side by side and hold the last against float32; float32 alone is measured, not judged."""
+    candidates = [Candidate(each.step.name, each.folder, each.step.model.parameters) for each in written]
+    sizes = sorted({1, *options.allowed_batch_sizes})
+    figures = measure_candidates(candidates, sizes, work.data.test if work.data is not None else None, say)
+    if work.variant.is_baseline:
+        return figures, None
+    verdict = judge(figures[0], figures[-1], options.gate)
+    check_verdict(verdict, figures)
+    return figures, verdict

@@ -23,10 +23,10 @@ def sample_rows(signature: Signature, rows: int, data: Mapping[str, Array] | Non
             for alias, info in signature.inputs.items()
         }
     rng = np.random.default_rng(seed)
-    return {alias: _random_rows(info, rows, rng) for alias, info in sorted(signature.inputs.items())}
+    return {alias: random_rows(info, rows, rng) for alias, info in sorted(signature.inputs.items())}
 
 
-def _random_rows(info: TensorInfo, rows: int, rng: np.random.Generator) -> Array:
+def random_rows(info: TensorInfo, rows: int, rng: np.random.Generator) -> Array:
     """Random rows; integers stay at 0 and 1, which any embedding can look up (bytes use their whole range)."""
     shape = (rows, *(OPEN_SIZE if size is None else size for size in info.shape[1:]))
     if info.dtype == "string":

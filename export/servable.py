@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import keyword
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from export.augmentation import training_parts_off
 from export.errors import BadModelFileError, Problems, UnservableModelError
 from export.signature import SERVING_DEFAULT, Signature, TensorInfo
 
@@ -30,7 +32,8 @@ def servable_from_keras(model: Any, output_dtypes: Mapping[str, str] | None = No
     """Wrap a Keras model in inference mode; inputs are named as its Input layers, outputs as its last layers (or keys).
 
     output_dtypes: cast outputs to these dtypes by alias (the float32 edge of a low-precision clone).
-    Raises: UnservableModelError for a model without a graph of layers, or with a fixed or missing batch dimension.
+    Raises: UnservableModelError for a model without a graph of layers, with layers that remember the call before, or
+    with a fixed or missing batch dimension.
     """
     import keras
     import tensorflow as tf
@@ -40,6 +43,7 @@ def servable_from_keras(model: Any, output_dtypes: Mapping[str, str] | None = No
             f"model {getattr(model, 'name', model)!r}: its inputs aren't known (a subclassed or unbuilt model). "
             "Call it once on data and write it with model.export(FOLDER), then export that SavedModel folder"
         )
+    _refuse_stateful(model)
     aliases = input_aliases(model)
     outputs = _output_aliases(model)
     dtypes = {alias: tensor.dtype for alias, tensor in zip(outputs, model.outputs, strict=True)}
@@ -47,7 +51,8 @@ def servable_from_keras(model: Any, output_dtypes: Mapping[str, str] | None = No
 
     def call(inputs: Mapping[str, Any]) -> dict[str, Any]:
         flat = [inputs[alias] for alias in aliases]
-        result = keras.tree.flatten(model(_pack(model, flat), training=False))
+        with training_parts_off(model):
+            result = keras.tree.flatten(model(_pack(model, flat), training=False))
         return {alias: tf.cast(tensor, dtypes[alias]) for alias, tensor in zip(outputs, result, strict=True)}
 
     signature = Signature(
@@ -56,6 +61,16 @@ def servable_from_keras(model: Any, output_dtypes: Mapping[str, str] | None = No
     )
     check_batch_dimension(model.name, signature)
     return Servable(call, signature, lambda concrete: _keras_resources(model, concrete))
+
+
+def _refuse_stateful(model: Any) -> None:
+    """Refuse recurrent layers that start from the state of the call before: callers would share one memory."""
+    found = [layer.name for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
+    if found:
+        raise UnservableModelError(
+            f"model {model.name!r}: {', '.join(found)}: stateful=True keeps the state of one call for the next, "
+            "whoever makes it. Build the layers with stateful=False, and pass a state as input and output if needed"
+        )
 
 
 def _keras_resources(model: Any, concrete: Any) -> list[Any]:
@@ -88,28 +103,35 @@ def layer_graph(model: Any) -> Any:
 
 def input_aliases(model: Any) -> list[str]:
     """Names of a Keras model's inputs, in the order of model.inputs."""
-    return [_clean_alias(tensor.name) for tensor in model.inputs]
+    return _numbered(_clean_alias(tensor.name) for tensor in model.inputs)
+
+
+def _numbered(names: Iterable[str]) -> list[str]:
+    """Tell equal names apart by a number: `x`, `x_1`."""
+    taken: list[str] = []
+    for name in names:
+        alias, number = name, 1
+        while alias in taken:
+            alias, number = f"{name}_{number}", number + 1
+        taken.append(alias)
+    return taken
 
 
 def _clean_alias(name: str) -> str:
     """Make a layer's name a signature's alias: `my-input` becomes `my_input`."""
     cleaned = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    return cleaned if _ALIAS.fullmatch(cleaned) else f"input_{cleaned}"
+    return cleaned if _ALIAS.fullmatch(cleaned) and not keyword.iskeyword(cleaned) else f"input_{cleaned}"
 
 
 def _output_aliases(model: Any) -> list[str]:
-    """Name outputs by the keys of a dict output, else by their layers, numbered where one layer makes several."""
+    """Name outputs by their way through a dict output (`boxes`, `heads_0`), else by their layers, numbered if equal."""
+    import keras
+
     graph = layer_graph(model)
-    structure = graph._outputs_struct
-    if isinstance(structure, dict) and len(structure) == len(graph.outputs):
-        return [str(key) for key in sorted(structure)]
-    names: list[str] = []
-    for name in graph.output_names:
-        alias, number = name, 1
-        while alias in names:
-            alias, number = f"{name}_{number}", number + 1
-        names.append(alias)
-    return names
+    if isinstance(graph._outputs_struct, dict):
+        paths = [path for path, _ in keras.tree.flatten_with_path(graph._outputs_struct)]
+        return _numbered("_".join(str(part) for part in path) for path in paths)
+    return _numbered(graph.output_names)
 
 
 def servable_from_saved_model(restored: Any, path: object) -> Servable:
@@ -132,7 +154,22 @@ def servable_from_saved_model(restored: Any, path: object) -> Servable:
     if bad:
         raise UnservableModelError(f"{path}: input names {bad} can't be kept; names are made of A-Z a-z 0-9 _")
     check_batch_dimension(str(path), signature)
-    return Servable(lambda inputs: dict(function(**inputs)), signature, lambda _: restored)
+    return Servable(
+        lambda inputs: dict(function(**inputs)), signature, lambda concrete: _restored_resources(restored, concrete)
+    )
+
+
+def _restored_resources(restored: Any, concrete: Any) -> list[Any]:
+    """The variables and look-up tables of a restored SavedModel that a function made of it reads.
+
+    Not the restored object itself: Keras' own export keeps every variable in it twice.
+    """
+    import tensorflow as tf
+
+    captured = {id(tensor) for tensor in concrete.captured_inputs}
+    objects = tf.train.TrackableView(restored).descendants()
+    handles = ((one, getattr(one, "handle", None), getattr(one, "resource_handle", None)) for one in objects)
+    return [one for one, *found in handles if any(id(handle) in captured for handle in found if handle is not None)]
 
 
 def check_batch_dimension(where: str, signature: Signature) -> None:

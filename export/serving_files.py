@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.errors import BadServingFileError
+from export.file_change import FileChange, flag_notes, served_dir_of
 from export.models_config import MODELS_CONFIG, merge_model, models_config_text, read_models_config
 from export.options import ExportOptions
 from export.publish import folder_lock, sync_path
-from export.serving_texts import batching_text, flags_text, monitoring_text
+from export.server_flags import SESSION_CONFIG, flags_text
+from export.serving_texts import batching_text, monitoring_text, per_model_batching_text, session_text
+from export.version_needs import PER_MODEL_BATCHING, server_needs
 
 BATCHING_PARAMETERS = "batching_parameters.txt"
 MONITORING_CONFIG = "monitoring.config"
@@ -21,11 +24,15 @@ SERVER_FLAGS = "tensorflow_serving.flags"
 
 @dataclass(frozen=True, slots=True)
 class ServingFiles:
-    """All files a server is started with, those among them that said the same before, and what the user should know."""
+    """All files a server is started with, those among them that said the same before, and what the user should know.
+
+    changes: what a dry run would write; empty once files are put in place.
+    """
 
     paths: tuple[Path, ...]
     unchanged: frozenset[Path]
     notes: tuple[str, ...]
+    changes: tuple[FileChange, ...] = ()
 
 
 class PreparedFiles:
@@ -79,27 +86,67 @@ def prepared_serving_files(options: ExportOptions, version: int) -> Iterator[Pre
     models.config is the last: who finds it finds the others. A file that would say the same stays untouched.
     Raises: BadServingFileError when the models.config found there can't be read; OSError.
     """
-    config_path = models_config_path(options)
-    served_dir = (options.served_base_path or str(options.out_dir.resolve())).rstrip("/")
-    processors = os.cpu_count() or 1
     notes: list[str] = []
-    with folder_lock(config_path.parent):
-        config = read_models_config(config_path)
-        is_changed = merge_model(config, options, version, notes)
-        prepared = PreparedFiles(
-            {
-                options.out_dir / BATCHING_PARAMETERS: batching_text(options.allowed_batch_sizes, processors),
-                options.out_dir / MONITORING_CONFIG: monitoring_text(),
-                options.out_dir / SERVER_FLAGS: flags_text(served_dir, processors),
-                config_path: models_config_text(config) if is_changed else None,
-            },
-            notes,
-        )
+    with folder_lock(models_config_path(options).parent):
+        prepared = PreparedFiles(_texts(options, version, notes), notes)
         try:
             prepared.write()
             yield prepared
         finally:
             prepared.discard()
+
+
+def planned_serving_files(options: ExportOptions, version: int) -> ServingFiles:
+    """What `prepared_serving_files` would put in place now; no lock is taken and nothing is written.
+
+    Raises: BadServingFileError, OSError.
+    """
+    notes: list[str] = []
+    texts = _texts(options, version, notes)
+    pairs = [(path, _text_of(path), text) for path, text in texts.items()]
+    changes = tuple(FileChange(path, old, new) for path, old, new in pairs if new is not None and new != old)
+    return ServingFiles(tuple(texts), frozenset(texts) - {each.path for each in changes}, tuple(notes), changes)
+
+
+def write_per_model_batching(version_dir: Path, options: ExportOptions) -> None:
+    """Write batching_params.pbtxt into a version that isn't published yet. Raises: OSError."""
+    text = per_model_batching_text(options.allowed_batch_sizes, options.server)
+    (version_dir / PER_MODEL_BATCHING).write_text(text, encoding="utf-8")
+
+
+def _texts(options: ExportOptions, version: int, notes: list[str]) -> dict[Path, str | None]:
+    """The text of each file in the order they are put in place; None keeps models.config as it is."""
+    config_path = models_config_path(options)
+    flags_path = options.out_dir / SERVER_FLAGS
+    flags_before = _text_of(flags_path)
+    served_dir = _served_dir(options, flags_before, notes)
+    config = read_models_config(config_path)
+    is_changed = merge_model(config, options, version, served_dir, notes)
+    needs = server_needs(options, version, config)
+    notes += needs.notes
+    flags = flags_text(served_dir, options.server, needs.flags)
+    notes += flag_notes(flags_path.name, flags_before, flags)
+    session = {options.out_dir / SESSION_CONFIG: session_text()} if options.server.is_memory_growth else {}
+    return {
+        options.out_dir / BATCHING_PARAMETERS: batching_text(needs.allowed_batch_sizes, options.server),
+        options.out_dir / MONITORING_CONFIG: monitoring_text(),
+        **session,
+        flags_path: flags,
+        config_path: models_config_text(config) if is_changed else None,
+    }
+
+
+def _served_dir(options: ExportOptions, flags_before: str | None, notes: list[str]) -> str:
+    """Where the server sees the output folder: as asked, else as the flags file says already, else where it is."""
+    if options.served_base_path is not None:
+        return options.served_base_path.rstrip("/")
+    here = str(options.out_dir.resolve())
+    told = served_dir_of(flags_before or "") or here
+    if told != here:
+        notes.append(
+            f"{SERVER_FLAGS} says that the server sees {options.out_dir} as {told}: kept; --served-base-path changes it"
+        )
+    return told
 
 
 def models_config_path(options: ExportOptions) -> Path:
@@ -110,7 +157,7 @@ def models_config_path(options: ExportOptions) -> Path:
 
 def check_serving_files(options: ExportOptions) -> None:
     """Refuse early what would fail after the version is published. Raises: BadServingFileError, OSError."""
-    for name in (BATCHING_PARAMETERS, MONITORING_CONFIG, SERVER_FLAGS):
+    for name in (BATCHING_PARAMETERS, MONITORING_CONFIG, SESSION_CONFIG, SERVER_FLAGS):
         if (path := options.out_dir / name).is_dir():
             raise BadServingFileError(f"{path}: a folder; wanted a file or nothing, to write there; remove it")
     read_models_config(options.out_dir / MODELS_CONFIG)

@@ -1,35 +1,94 @@
-"""The texts of the files a server is started with, models.config aside; every value explained where it stands."""
+"""The texts of the batching, session and monitoring files of a server; every value explained where it stands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-GRPC_PORT = 8500
-REST_PORT = 8501
+from export.options import ServerFacts
+from export.server_flags import comment, processors_of
+
 METRICS_PATH = "/monitoring/prometheus/metrics"
+# Batches that may wait, for each thread.
+_QUEUED_PER_THREAD = 4
 
 
-def batching_text(allowed_batch_sizes: Sequence[int], processors: int) -> str:
+def batching_text(allowed_batch_sizes: Sequence[int], server: ServerFacts) -> str:
     """A tensorflow.serving.BatchingParameters; the last allowed size is max_batch_size, as the server demands."""
-    sizes = "".join(f"allowed_batch_sizes: {size}\n" for size in allowed_batch_sizes)
-    return f"""\
-# How TensorFlow Serving joins calls (--enable_batching, --batching_parameters_file): a
-# tensorflow.serving.BatchingParameters. Written by `tidegate export`; it holds for every model of the server.
+    processors, source = processors_of(server)
+    scope = "It holds for every model of the server."
+    if server.is_per_model_batching:
+        scope = "With --enable_per_model_batching_parameters only num_batch_threads holds, for all models."
+    head = (
+        "How TensorFlow Serving joins calls (--enable_batching, --batching_parameters_file): a "
+        f"tensorflow.serving.BatchingParameters. Written by `tidegate export`. {scope}"
+    )
+    threads = (
+        "Batches executed side by side: the processors, also when a GPU computes, since they prepare one batch while "
+        f"it works on another. {processors}: {source}."
+    )
+    return "\n".join(
+        [
+            comment(head),
+            *_queue(allowed_batch_sizes, processors),
+            f"{comment(threads)}num_batch_threads {{ value: {processors} }}\n",
+            _sizes(allowed_batch_sizes),
+        ]
+    )
 
-# The most rows of one execution; a request with more is refused.
-max_batch_size {{ value: {allowed_batch_sizes[-1]} }}
 
-# How long the first call waits for company, in microseconds. 0: not at all, since the gateway has joined calls already.
-batch_timeout_micros {{ value: 0 }}
+def per_model_batching_text(allowed_batch_sizes: Sequence[int], server: ServerFacts) -> str:
+    """The BatchingParameters of one version, without the threads: a server takes those from its global file alone."""
+    processors, _ = processors_of(server)
+    head = (
+        "How TensorFlow Serving joins calls of this version (read with --enable_per_model_batching_parameters): a "
+        "tensorflow.serving.BatchingParameters. Written by `tidegate export`. The threads are the global file's."
+    )
+    return "\n".join([comment(head), *_queue(allowed_batch_sizes, processors), _sizes(allowed_batch_sizes)])
 
-# Batches that may wait for a thread before calls are refused with UNAVAILABLE.
-max_enqueued_batches {{ value: {4 * processors} }}
 
-# Batches executed side by side: the processors of the machine this was written on ({processors}). Set the server's own.
-num_batch_threads {{ value: {processors} }}
+def _queue(allowed_batch_sizes: Sequence[int], processors: int) -> list[str]:
+    rows = (
+        "The most rows of one execution; a request with more is refused. Keep the gateway's max_batch_size at or below "
+        "it."
+    )
+    wait = (
+        "How long the first call waits for company, in microseconds. 0: not at all, since the gateway has joined calls "
+        "already. Without a gateway before it, try a few thousand on a GPU: larger batches, for that much more latency."
+    )
+    queue = (
+        f"Batches that may wait before calls are refused with UNAVAILABLE: {_QUEUED_PER_THREAD} a thread, so that "
+        "bursts pass. The gateway bounds what it sends; without it, take num_batch_threads for callers who had better "
+        "be told at once."
+    )
+    return [
+        f"{comment(rows)}max_batch_size {{ value: {allowed_batch_sizes[-1]} }}\n",
+        f"{comment(wait)}batch_timeout_micros {{ value: 0 }}\n",
+        f"{comment(queue)}max_enqueued_batches {{ value: {_QUEUED_PER_THREAD * processors} }}\n",
+    ]
 
-# Batches are padded up to the next of these, so that a GPU meets few shapes; each has its warm-up record.
-{sizes}"""
+
+def _sizes(allowed_batch_sizes: Sequence[int]) -> str:
+    words = (
+        "Batches are padded up to the next of these, so that a GPU meets few shapes; each has its warm-up record. "
+        "Increasing, and the last must be max_batch_size, or no model loads. Powers of two fit a GPU, which works in "
+        "tiles of them: a batch between two costs about as much as the upper one, so padding to it wastes little."
+    )
+    return comment(words) + "".join(f"allowed_batch_sizes: {size}\n" for size in allowed_batch_sizes)
+
+
+def session_text() -> str:
+    """A tensorflow.ConfigProto: the server's memory on the GPU grows as it is used."""
+    return """\
+# How TensorFlow Serving's sessions run (--tensorflow_session_config_file): a tensorflow.ConfigProto. Written by
+# `tidegate export` for --gpu-memory growth. Only what no flag says: TensorFlow Serving overwrites
+# gpu_options.per_process_gpu_memory_fraction and the numbers of threads with its flags, given or not.
+
+# Take GPU memory as it is used, instead of a share at the start. What was taken stays taken, so the largest batch ever
+# run decides; a server may fail late, at that batch, where a share would have failed at its start.
+gpu_options {
+  allow_growth: true
+}
+"""
 
 
 def monitoring_text() -> str:
@@ -41,42 +100,4 @@ prometheus_config {{
   enable: true
   path: "{METRICS_PATH}"
 }}
-"""
-
-
-def flags_text(served_dir: str, processors: int) -> str:
-    """Flags of one replica on a GPU; served_dir is the output folder as the server sees it, no slash at its end."""
-    return f"""\
-# Flags of one TensorFlow Serving replica on a GPU, one a line. Written by `tidegate export`. It reads no flag file, so:
-#   tensorflow_model_server $(grep -v '^#' tensorflow_serving.flags)
-
-# gRPC, which the gateway and your clients speak.
---port={GRPC_PORT}
-# REST: Prometheus reads the metrics there, at the path that the monitoring file names.
---rest_api_port={REST_PORT}
---monitoring_config_file={served_dir}/monitoring.config
-# The servables, kept by `tidegate export` and moved by `tidegate rollout`.
---model_config_file={served_dir}/models.config
-# Join what arrives unjoined, to the sizes this file allows.
---enable_batching=true
---batching_parameters_file={served_dir}/batching_parameters.txt
-# Share of the GPU's memory taken at the start. The rest is for CUDA's own context and libraries, which are not counted
-# in it. Two replicas on one GPU: give each less than half.
---per_process_gpu_memory_fraction=0.85
-# Each call holds a thread while its batch fills and runs. The default of 4 a processor refuses more calls with
-# RESOURCE_EXHAUSTED; keep this above the gateway's calls in flight per replica.
---grpc_max_threads=256
-# Load a version beside the one that serves, instead of on the loop that watches the others.
---num_load_threads=2
-# Threads inside one operation: the GPU computes, processors ({processors} here) feed it.
---tensorflow_intra_op_parallelism={max(1, processors // 2)}
-# Threads that run operations, shared by all calls of the server; 0: as many as it has processors. Fewer than
-# num_batch_threads would make batches wait for each other.
---tensorflow_inter_op_parallelism=0
-# Replay each version's warm-up records, one per allowed batch size, before it is AVAILABLE.
---enable_model_warmup=true
-# Compile with XLA only models exported for it: each new batch shape costs seconds at its first call.
---xla_gpu_compilation_enabled=false
-# grpc.health.v1 for probes.
---enable_grpc_healthcheck_service=true
 """

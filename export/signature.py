@@ -9,6 +9,7 @@ from typing import Any
 
 SERVING_DEFAULT = "serving_default"
 PREDICT_METHOD = "tensorflow/serving/predict"
+TFLITE_FILE = "model.tflite"  # the name TensorFlow Serving looks for in a version's folder
 
 Shape = tuple[int | None, ...]
 
@@ -45,6 +46,11 @@ class Signature:
         }
 
 
+def is_tflite_version(version_dir: Path) -> bool:
+    """Whether a version's folder holds a TensorFlow Lite model."""
+    return (version_dir / TFLITE_FILE).is_file()
+
+
 def signature_from_proto(signature_def: Any) -> Signature:
     """Turn a SignatureDef into names, dtypes and shapes.
 
@@ -57,10 +63,17 @@ def signature_from_proto(signature_def: Any) -> Signature:
 
 
 def read_signature(version_dir: Path) -> Signature:
-    """Read `serving_default` of a SavedModel from its protobuf alone.
+    """Read `serving_default` of a version: a SavedModel's from its protobuf, `model.tflite`'s from its metadata.
 
-    Raises: OSError when there is no saved_model.pb, ValueError when it is damaged or lacks the signature.
+    Raises: OSError when there is neither, ValueError when it is damaged or lacks the signature.
     """
+    if is_tflite_version(version_dir):
+        from export.quantize.signing import read_signed
+
+        try:
+            return read_signed((version_dir / TFLITE_FILE).read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{version_dir / TFLITE_FILE}: {error}") from error
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -76,11 +89,11 @@ def read_signature(version_dir: Path) -> Signature:
 
 
 def _tensor_info(alias: str, info: Any) -> TensorInfo:
-    from tensorflow.core.framework import types_pb2
+    from protos.stubs.tidegate.wire.v1 import tensor_pb2
 
     if info.tensor_shape.unknown_rank:
         raise ValueError(f"tensor {alias!r} has no known rank")
-    dtype = types_pb2.DataType.Name(info.dtype).removeprefix("DT_").lower()
+    dtype = tensor_pb2.DataType.Name(info.dtype).removeprefix("DT_").lower()
     dtype = {"float": "float32", "double": "float64", "half": "float16"}.get(dtype, dtype)
     return TensorInfo(dtype, tuple(dim.size if dim.size >= 0 else None for dim in info.tensor_shape.dim))
 

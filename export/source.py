@@ -1,37 +1,54 @@
-"""Load what is to be exported, a `.keras` or `.h5` file in safe mode or a SavedModel folder; say what is wrong."""
+"""Load what is to be exported: `.keras` or `.h5` in safe mode, a SavedModel, `module:function`; say what is wrong."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from export.errors import BadModelFileError
+from export.module_source import check_module_function, custom_objects, is_module_function, load_module_function
 
 # Operations by which a graph reaches outside itself: files, or Python code of the process that made it.
 OUTSIDE_OPS = frozenset({"ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc"})
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+# How Keras names a class or function it doesn't know, and the module that the file says it came from.
+_NOT_FOUND = re.compile(r"Could not locate (?P<kind>class|function) '(?P<name>\w+)'|Unknown layer: '(?P<layer>\w+)'")
+_MODULE = re.compile(r".*?Full object config: \{'module': '(?P<module>[\w.]+)'")
 _CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A loaded model: `keras_model` for .keras and .h5, else `saved_model` (a restored SavedModel object)."""
+    """A loaded model: `saved_model` (a restored object) for a SavedModel folder, else `keras_model`.
+
+    sha256: of the file, of a folder's names and contents, or of the file of `module:function`'s module.
+    """
 
     path: Path
     sha256: str
     keras_model: Any = None
     saved_model: Any = None
 
+    @property
+    def parameters(self) -> int:
+        """Number of weights of a Keras model; 0 for a SavedModel, which doesn't say."""
+        return 0 if self.keras_model is None else int(self.keras_model.count_params())
 
-def check_source_path(path: Path) -> None:
+
+def check_source_path(path: Path, trust_model_code: bool = False) -> None:
     """Refuse a path that can't hold a model, before TensorFlow is imported. Raises: BadModelFileError."""
-    if not path.exists():
-        raise BadModelFileError(f"{path}: no such file or folder; wanted a .keras or .h5 file or a SavedModel folder")
-    if path.is_dir():
+    if is_module_function(path):
+        check_module_function(path, trust_model_code)
+    elif not path.exists():
+        raise BadModelFileError(
+            f"{path}: no such file or folder; wanted a .keras or .h5 file, a SavedModel folder, or module:function"
+        )
+    elif path.is_dir():
         if not (path / "saved_model.pb").is_file():
             raise BadModelFileError(f"{path}: a folder without saved_model.pb is no SavedModel")
     elif path.suffix not in KERAS_SUFFIXES:
@@ -39,37 +56,46 @@ def check_source_path(path: Path) -> None:
         raise BadModelFileError(f"{path}: {kind} is no model format known here; wanted .keras, .h5 or a SavedModel")
 
 
-def load_source(path: Path, trust_model_code: bool) -> Source:
-    """Load a model for export. Raises: BadModelFileError with the one reason."""
-    check_source_path(path)
+def load_source(path: Path, trust_model_code: bool, import_modules: Sequence[str] = ()) -> Source:
+    """Load a model for export; import_modules are imported first. Raises: BadModelFileError with the one reason."""
+    check_source_path(path, trust_model_code)
+    if is_module_function(path):
+        custom_objects(import_modules)
+        model, module_file = load_module_function(path)
+        return Source(path, hash_source(module_file), keras_model=model)
     if path.is_dir():
+        custom_objects(import_modules)
         return Source(path, hash_source(path), saved_model=_load_saved_model(path, trust_model_code))
-    return Source(path, hash_source(path), keras_model=load_keras(path, trust_model_code))
+    return Source(path, hash_source(path), keras_model=load_keras(path, trust_model_code, import_modules))
 
 
-def load_keras(path: Path, trust_model_code: bool) -> Any:
+def load_keras(path: Path, trust_model_code: bool, import_modules: Sequence[str] = ()) -> Any:
     """Load a Keras model without compiling it; layers that carry Python code only when trusted."""
     import keras
 
     if path.suffix == ".keras" and not zipfile.is_zipfile(path):
         raise BadModelFileError(f"{path}: damaged or not a .keras file (it isn't a zip archive)")
+    known = custom_objects(import_modules)
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=not trust_model_code)
+        return keras.models.load_model(path, custom_objects=known, compile=False, safe_mode=not trust_model_code)
     except Exception as error:  # Keras raises whatever a damaged file makes its parsers raise
         raise BadModelFileError(_keras_reason(path, error, trust_model_code)) from error
 
 
 def _keras_reason(path: Path, error: Exception, trust_model_code: bool) -> str:
     text = " ".join(str(error).split())
+    if missing := _NOT_FOUND.search(text):
+        kind, name = missing["kind"] or "layer", missing["name"] or missing["layer"]
+        module = _MODULE.match(text, missing.end())
+        where = module["module"] if module and module["module"] != "builtins" else "MODULE"
+        return (
+            f"{path}: its {kind} {name!r} is not part of Keras. If you trust the module that defines it, pass "
+            f"--import {where} --trust-model-code; or save the model with model.export(FOLDER) and export that folder"
+        )
     if not trust_model_code and any(word in text.lower() for word in ("lambda", "safe_mode", "unsafe deserialization")):
         return (
             f"{path}: the model carries Python code (a Lambda layer); loading it would run that code. "
             "If you trust who made the file, pass --trust-model-code"
-        )
-    if "Could not locate class" in text or "Unknown layer" in text or "could not be deserialized" in text:
-        return (
-            f"{path}: a class of this model is not part of Keras and not in the file: {text[:300]}. "
-            "Save it with model.export(FOLDER) where the class is known, and export that SavedModel folder"
         )
     return f"{path}: damaged or not a Keras model: {type(error).__name__}: {text[:300]}"
 

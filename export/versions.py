@@ -8,18 +8,46 @@ from pathlib import Path
 from export.errors import SignatureChangedError, VersionExistsError
 from export.signature import Signature, differences, read_signature
 
-TEMPORARY = re.compile(r"\.(\d+)\.tmp-[0-9a-f]+")
+# Being written (`tmp`), or taken out of service and being deleted (`removed`): no numbers, so no server loads them.
+TEMPORARY = re.compile(r"\.(\d+)\.(?:tmp|removed)-[0-9a-f]+")
 
 
 def existing_versions(base_path: Path) -> dict[int, Path]:
     """Versions by number; `00000123` is version 123, other names are no versions. Empty when there is no base path."""
     if not base_path.is_dir():
         return {}
-    return {int(child.name): child for child in base_path.iterdir() if child.name.isascii() and child.name.isdigit()}
+    return {int(child.name): child for child in sorted(base_path.iterdir()) if _is_version(child)}
+
+
+def doubled_versions(base_path: Path) -> dict[int, list[str]]:
+    """Versions of which there are several folders (`3` and `003`), with their names: a server takes any of them."""
+    names: dict[int, list[str]] = {}
+    for child in sorted(base_path.iterdir()) if base_path.is_dir() else ():
+        if _is_version(child):
+            names.setdefault(int(child.name), []).append(child.name)
+    return {version: folders for version, folders in names.items() if len(folders) > 1}
+
+
+def _is_version(path: Path) -> bool:
+    return path.name.isascii() and path.name.isdigit()
+
+
+def model_folders(out_dir: Path) -> list[Path]:
+    """Base paths in an output folder, by name: the folders that hold a version. Raises: OSError."""
+    folders = (path for path in sorted(out_dir.iterdir()) if path.is_dir() and not path.name.startswith("."))
+    return [path for path in folders if _holds_version(path)]
+
+
+def _holds_version(folder: Path) -> bool:
+    """One that can't be looked into is none of ours, such as `lost+found` where the output folder is a disk."""
+    try:
+        return any(_is_version(child) for child in folder.iterdir())
+    except PermissionError:
+        return False
 
 
 def temporary_dirs(base_path: Path) -> dict[Path, int]:
-    """Folders of exports that run or died, and the version each was for."""
+    """Folders of exports and prunings that run or died, and the version each is of."""
     if not base_path.is_dir():
         return {}
     matches = ((child, TEMPORARY.fullmatch(child.name)) for child in base_path.iterdir())

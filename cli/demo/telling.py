@@ -51,8 +51,7 @@ class Teller:
                 if entry.get("speedup") is not None
             ]
             self._console.print(f"    against float32: {smaller:.2f}x smaller, {', '.join(ratios)}")
-            if all((entry.get("speedup") or 1.0) < 1.0 for entry in manifest["latency"].values()):
-                self._console.print("    it buys size, not speed, on this processor; the same export is meant for GPUs")
+            self._console.print(f"    verdict: {escape(manifest['verdict']['headline'])}")
 
     def rollout(self, facts: dict[str, Any]) -> None:
         """How a rollout ended."""

@@ -1,4 +1,4 @@
-"""The child process that fine-tunes a pruned model: reads a job folder, prints one JSON line a step, saves the weights.
+"""The child process that fine-tunes a pruned model: reads a job folder, prints one JSON line a pass, saves the weights.
 
 It lives in a process of its own because training has been seen to corrupt the heap inside oneDNN; then the parent
 says so instead of dying. It ends by itself when its parent does: the parent's end of stdin closes.
@@ -6,85 +6,106 @@ says so instead of dying. It ends by itself when its parent does: the parent's e
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-import threading
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-MODEL_FILE = "pruned.keras"
-DATA_FILE = "train.npz"
-JOB_FILE = "job.json"
+from export.errors import ExportError
+from export.pruning.job import Job, end_with_parent, fed, loss_for, plain_model, read_model, read_rows, tell
+
 WEIGHTS_FILE = "tuned.weights.h5"
-BATCH_ROWS = 64
-LEARNING_RATE = 1e-3
+BATCH_ROWS = 32  # small data sets need the steps: 64 recovered less in as many passes
+LEARNING_RATE = 3e-3
+WARM_SHARE = 0.1  # of the steps, over which the learning rate rises: the cut weights' first gradients are large
+VALIDATION_SHARE = 0.1
+MIN_VALIDATION_ROWS = 20  # fewer tell nothing: then the last pass is kept
+MAX_VALIDATION_ROWS = 10_000  # more tell no more
 # Statistics of BatchNormalization must follow the cut model within a few epochs; Keras' 0.99 is for long trainings.
 MAX_MOMENTUM = 0.9
 _BEAT_S = 5.0
 
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What to do: passes over the data, the seed, and whether the model's own Python code may run."""
-
-    epochs: int
-    seed: int
-    trust_model_code: bool
-
-    def write(self, folder: Path) -> None:
-        (folder / JOB_FILE).write_text(json.dumps(asdict(self)), encoding="utf-8")
-
-    @staticmethod
-    def read(folder: Path) -> Job:
-        return Job(**json.loads((folder / JOB_FILE).read_text(encoding="utf-8")))
+Indices = npt.NDArray[np.int64]
 
 
-def tell(**facts: object) -> None:
-    """One line for the parent."""
-    print(json.dumps(facts), flush=True)
+def split_rows(rows: int, seed: int) -> tuple[Indices, Indices]:
+    """Draw which training rows are trained on and which judge the passes; none of the latter where too few."""
+    held_back = min(int(rows * VALIDATION_SHARE), MAX_VALIDATION_ROWS)
+    if held_back < MIN_VALIDATION_ROWS:
+        held_back = 0
+    order = np.random.default_rng(seed).permutation(rows).astype(np.int64)
+    return np.sort(order[held_back:]), np.sort(order[:held_back])
 
 
-def end_with_parent() -> None:
-    """End this process when the parent's end of stdin closes."""
+def fine_tune(model: Any, ordered: list[Any], labels: Any, job: Job) -> None:
+    """Train the model's layers in place and keep the weights of the pass that did best on held-back training rows.
 
-    def watch() -> None:
-        while os.read(0, 4096):  # not sys.stdin: a thread inside its lock breaks the interpreter's own end
-            pass
-        os._exit(1)
+    ordered: arrays in the order of model.inputs. Raises: ValueError when the loss is no longer a number.
+    """
+    trained, judged = split_rows(len(labels), job.seed)
+    model = plain_model(model)
+    metric = _compile(model, job.epochs * -(-len(trained) // BATCH_ROWS))
+    validation = (fed([rows[judged] for rows in ordered]), labels[judged]) if len(judged) else None
+    best = _Best(model, metric, validation)
+    model.fit(
+        fed([rows[trained] for rows in ordered]), labels[trained], BATCH_ROWS, job.epochs, verbose=0,
+        validation_data=validation, callbacks=[_callback(model, metric, job.epochs, best)],
+    )  # fmt: skip
+    best.restore(model)
 
-    threading.Thread(target=watch, daemon=True).start()
 
-
-def loss_for(model: Any) -> Any:
-    """Choose the loss by what makes the output: softmax or plain scores of classes, or one score of being class 1."""
+def _compile(model: Any, steps: int) -> str:
+    """Set loss, metric and a learning rate that rises, then falls to 0 as a cosine; return the metric's name."""
     import keras
-
-    layer = model.outputs[0]._keras_history.operation
-    activation = getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__.lower())
-    if model.outputs[0].shape[-1] == 1:
-        return keras.losses.BinaryCrossentropy(from_logits=activation != "sigmoid")
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=activation != "softmax")
-
-
-def fine_tune(model: Any, inputs: Mapping[str, Any], labels: Any, job: Job) -> None:
-    """Train in place. Raises: ValueError when the loss is no longer a number."""
-    import keras
-
-    from export.servable import layer_graph
 
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = min(layer.momentum, MAX_MOMENTUM)
-    steps = max(1, job.epochs * -(-len(labels) // BATCH_ROWS))
-    schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
+    warm = int(steps * WARM_SHARE)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        LEARNING_RATE / 10 if warm else LEARNING_RATE,
+        max(1, steps - warm),
+        warmup_target=LEARNING_RATE if warm else None,
+        warmup_steps=warm,
+    )
     metric = "accuracy" if model.outputs[0].shape[-1] != 1 else "binary_accuracy"
     model.compile(keras.optimizers.Adam(schedule), loss=loss_for(model), metrics=[metric], jit_compile=False)
+    return metric
+
+
+class _Best:
+    """The weights that were right on most held-back rows, ties broken by the loss; those before training count too."""
+
+    def __init__(self, model: Any, metric: str, validation: tuple[Any, Any] | None) -> None:
+        self._metric = metric
+        self._weights: list[Any] | None = None
+        self._score = (-1.0, -np.inf)
+        self.epoch = 0
+        self._rows = 0 if validation is None else len(validation[1])
+        if validation is not None:
+            logs = model.evaluate(*validation, BATCH_ROWS, verbose=0, return_dict=True)
+            self.consider(model, 0, {f"val_{key}": value for key, value in logs.items()})
+
+    def consider(self, model: Any, epoch: int, logs: dict[str, float]) -> None:
+        if "val_loss" not in logs:
+            return
+        score = (logs[f"val_{self._metric}"], -logs["val_loss"])
+        if score >= self._score:
+            self._score, self.epoch, self._weights = score, epoch, model.get_weights()
+
+    def restore(self, model: Any) -> None:
+        if self._weights is not None:
+            model.set_weights(self._weights)
+            tell(kept=self.epoch, accuracy=self._score[0], rows=self._rows)
+
+
+def _callback(model: Any, metric: str, epochs: int, best: _Best) -> Any:
+    """Tell the parent every pass, and every few seconds that this process lives."""
+    import keras
+
     last_beat_s = time.monotonic()
 
     def beat(batch: int, logs: dict[str, float]) -> None:
@@ -94,14 +115,12 @@ def fine_tune(model: Any, inputs: Mapping[str, Any], labels: Any, job: Job) -> N
             tell(beat=True)
 
     def say(epoch: int, logs: dict[str, float]) -> None:
-        tell(epoch=epoch + 1, epochs=job.epochs, loss=logs["loss"], accuracy=logs[metric])
+        tell(epoch=epoch + 1, epochs=epochs, accuracy=logs[metric], held_back=logs.get(f"val_{metric}"))
         if not np.isfinite(logs["loss"]):
             raise ValueError(f"the loss is {logs['loss']} after pass {epoch + 1}")
+        best.consider(model, epoch + 1, logs)
 
-    callback = keras.callbacks.LambdaCallback(on_epoch_end=say, on_train_batch_end=beat)
-    ordered = list(inputs.values())
-    x = ordered[0] if len(ordered) == 1 else keras.tree.pack_sequence_as(layer_graph(model)._inputs_struct, ordered)
-    model.fit(x, labels, BATCH_ROWS, job.epochs, verbose=0, callbacks=[callback])
+    return keras.callbacks.LambdaCallback(on_epoch_end=say, on_train_batch_end=beat, on_test_batch_end=beat)
 
 
 def main(folder: Path) -> int:
@@ -109,18 +128,14 @@ def main(folder: Path) -> int:
     end_with_parent()
     import keras
 
-    from export.source import load_keras
-
     job = Job.read(folder)
     keras.utils.set_random_seed(job.seed)
-    model = load_keras(folder / MODEL_FILE, job.trust_model_code)
-    tell(beat=True)
-    with np.load(folder / DATA_FILE, allow_pickle=False) as arrays:
-        labels = arrays["labels"]
-        inputs = {str(index): arrays[f"input_{index}"] for index in range(len(model.inputs))}
     try:
-        fine_tune(model, inputs, labels, job)
-    except ValueError as error:
+        model = read_model(folder, job)
+        tell(beat=True)
+        ordered, labels = read_rows(folder, len(model.inputs))
+        fine_tune(model, ordered, labels, job)
+    except (ExportError, ValueError) as error:
         tell(error=str(error))
         return 1
     model.save_weights(folder / WEIGHTS_FILE)

@@ -17,6 +17,8 @@ from tensorflow_serving.config import model_server_config_pb2
 from backend.batching.params import parse_file
 from export import serving_texts
 from export.models_config import MODELS_CONFIG
+from export.options import ServerFacts
+from export.server_flags import VersionNeeds, flags_text
 from export.serving_files import BATCHING_PARAMETERS, MONITORING_CONFIG
 from gateway.config.load import load
 from tests.contracts.compose import ROOT, mounted_files, services
@@ -43,13 +45,22 @@ def parse_monitoring_config(path: Path) -> None:
     assert message.prometheus_config.enable
 
 
+def parse_session_config(path: Path) -> None:
+    """What an export writes, comments aside; test_shipped_serving_config.py reads it by TensorFlow's own definition."""
+    assert settings_of(path.read_text(encoding="utf-8")) == settings_of(serving_texts.session_text())
+
+
+def settings_of(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
 def parse_flags(path: Path) -> None:
     """One --name=value a line, as `grep -v '^#'` leaves them."""
     assert flags_of(path.read_text(encoding="utf-8"))
 
 
 def flags_of(text: str) -> dict[str, str]:
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    lines = settings_of(text)
     assert all(re.fullmatch(r"--[a-z_]+=\S+", line) for line in lines)
     return dict(line[2:].split("=", 1) for line in lines)
 
@@ -82,6 +93,8 @@ def parser_of(path: Path) -> Callable[[Path], None]:
         ("serving_config/models.config", parse_models_config),
         ("serving_config/monitoring.config", parse_monitoring_config),
         ("serving_config/batching_parameters.txt", parse_batching_parameters),
+        ("serving_config/batching_params.pbtxt", parse_batching_parameters),
+        ("serving_config/session.config", parse_session_config),
         ("serving_config/*.flags", parse_flags),
         ("**/gateway.yaml", parse_gateway),
         ("deploy/prometheus/prometheus.yml", parse_prometheus),
@@ -141,8 +154,9 @@ def test_a_shipped_replica_has_a_worker_for_each_batch_thread(path: Path) -> Non
 
 @pytest.mark.parametrize("processors", [1, 2, 64])
 def test_an_exported_replica_has_a_worker_for_each_batch_thread(processors: int) -> None:
-    threads = batch_threads(serving_texts.batching_text((1, 8), processors))
-    assert_workers_suffice(serving_texts.flags_text("/models", processors), threads)
+    server = ServerFacts(processors=processors)
+    threads = batch_threads(serving_texts.batching_text((1, 8), server))
+    assert_workers_suffice(flags_text("/models", server, VersionNeeds()), threads)
 
 
 def assert_workers_suffice(flags: str, threads: int) -> None:
@@ -154,7 +168,7 @@ def assert_workers_suffice(flags: str, threads: int) -> None:
 def test_an_exported_replica_gives_prometheus_its_metrics_where_prometheus_asks() -> None:
     document = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
     (job,) = [job for job in document["scrape_configs"] if job["job_name"] == "tensorflow-serving"]
-    flags = flags_of(serving_texts.flags_text("/models", 2))
+    flags = flags_of(flags_text("/models", ServerFacts(processors=2), VersionNeeds()))
     assert flags["rest_api_port"] == str(job["dns_sd_configs"][0]["port"])
     assert flags["monitoring_config_file"] == "/models/monitoring.config"
     config = text_format.Parse(serving_texts.monitoring_text(), serving_format("MonitoringConfig"))

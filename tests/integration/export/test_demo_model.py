@@ -27,6 +27,7 @@ def test_the_demo_model_learns_and_keeps_its_contract(tmp_path: Path) -> None:
         {"pixels": TensorInfo("uint8", (None, 8, 8, 1))}, {"scores": TensorInfo("float32", (None, 10))}
     )
     data = load_data(tmp_path / "digits.npz", signature)
+    assert data.train.labels is not None and data.test.labels is not None
     assert len(data.train.labels) == 1437 and len(data.test.labels) == 360
     assert data.test.inputs["pixels"].max() == 16
     scores = model.predict(data.test.inputs["pixels"], verbose=0)

@@ -24,6 +24,7 @@ def export(path: Path, out: Path, **changes: Any) -> Exported:
 
 
 def answers(exported: Exported, inputs: dict[str, Any]) -> dict[str, Any]:
+    assert exported.version_dir is not None
     with ServedModel(exported.version_dir) as served:
         return served.predict(inputs)
 
@@ -171,12 +172,13 @@ def test_the_manifest_on_disk_is_what_was_reported(tmp_path: Path) -> None:
     model.save(tmp_path / "m.keras")
     data = models.save_data(tmp_path / "d.npz", 40, (12,), 3)
     exported = export(tmp_path / "m.keras", tmp_path / "out", data_path=data)
+    assert exported.version_dir is not None
     on_disk = json.loads((exported.version_dir / "export.json").read_text())
     assert on_disk == exported.manifest
     with np.load(data) as arrays:
         right = (model.predict(arrays["x_test"], verbose=0).argmax(1) == arrays["y_test"]).mean()
     assert on_disk["accuracy"] == pytest.approx(right)
-    assert set(on_disk["latency"]) == {"batch_1", "batch_32"}
+    assert set(on_disk["latency"]) == {"batch_1", "batch_2"}
     without = export(tmp_path / "m.keras", tmp_path / "out").manifest
     assert without["accuracy"] is None and without["accuracy_reason"] == "no --data given"
     assert without["source"] == on_disk["source"]

@@ -1,39 +1,37 @@
-"""Structured pruning: exact where it removes nothing, equal to zeroed channels where it does, honest about the rest."""
+"""Structured pruning, for every known layer: exact where it removes nothing, else equal to channels that go unheard."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from export.errors import UnsupportedVariantError
-from export.options import ExportOptions, Importance, PruneSpec
+from export.options import Importance, PruneSpec
+from export.pruning.costs import expected_parameters
 from export.pruning.graph import ChannelGraph, build_graph
 from export.pruning.groups import prunable_groups, removed_roots
-from export.pruning.layers import Side
 from export.pruning.prune import refuse_empty
 from export.pruning.surgery import cut_model
-from export.run import run_export
-from tests.integration.export import models
+from tests.integration.export import layer_models, models
+from tests.integration.export.architectures import difference, outputs
+from tests.integration.export.cut_oracles import unhear
 
 pytestmark = pytest.mark.slow
 
-MAKERS = [models.sequential, models.branched, models.squeeze_excite, models.two_inputs]
+WHOLE = (models.sequential, models.branched, models.squeeze_excite, models.two_inputs)
+Make = Callable[[], Any]
 
 
-def rows_for(model: Any, rows: int = 4) -> list[Any]:
+def rows_for(model: Any, rows: int = 3) -> list[Any]:
     rng = np.random.default_rng(7)
-    return [rng.standard_normal((rows, *tensor.shape[1:])).astype("float32") for tensor in model.inputs]
-
-
-def outputs(model: Any, rows: list[Any]) -> list[Any]:
-    import keras
-
-    inputs = rows[0] if len(rows) == 1 else rows
-    return [np.array(tensor) for tensor in keras.tree.flatten(model(inputs, training=False))]
+    shapes = [(rows, *(size or 9 for size in tensor.shape[1:])) for tensor in model.inputs]
+    return [
+        rng.integers(0, 10, shape).astype("int32") if tensor.dtype == "int32" else rng.standard_normal(shape, "float32")
+        for shape, tensor in zip(shapes, model.inputs, strict=True)
+    ]
 
 
 def pruned(model: Any, spec: PruneSpec) -> tuple[Any, ChannelGraph, set[int]]:
@@ -42,40 +40,28 @@ def pruned(model: Any, spec: PruneSpec) -> tuple[Any, ChannelGraph, set[int]]:
     return cut_model(model, graph, removed), graph, removed
 
 
-@pytest.mark.parametrize("make", MAKERS)
-def test_ratio_0_is_exact(make: Callable[[], Any]) -> None:
+@pytest.mark.parametrize("make", [*WHOLE, *layer_models.EXACT, *layer_models.MIXING])
+def test_ratio_0_is_exact_and_half_leaves_the_parameters_that_were_computed(make: Make) -> None:
     model = make()
-    same, _, removed = pruned(model, PruneSpec(0.0))
-    assert removed == set()
     rows = rows_for(model)
-    for before, after in zip(outputs(model, rows), outputs(same, rows), strict=True):
-        np.testing.assert_array_equal(before, after)
+    same, graph, nothing = pruned(model, PruneSpec(0.0))
+    assert nothing == set()
+    assert difference(outputs(model, rows), outputs(same, rows)) == 0.0
+    smaller, graph, removed = pruned(model, PruneSpec(0.5))
+    assert smaller.count_params() == expected_parameters(graph, model, removed) < model.count_params()
+    shapes = [answer.shape for answer in outputs(model, rows)]
+    assert [answer.shape for answer in outputs(smaller, rows)] == shapes
 
 
-def silence(graph: ChannelGraph, removed: set[int]) -> None:
-    """Make every layer deaf to the removed channels, in the whole model: what cutting them must be equal to."""
-    for record in graph.layers.values():
-        gone = ~graph.channels.kept(record.taken, removed)
-        for name, axes in record.kind.weights.items():
-            for axis, side in axes:
-                if side is Side.IN and record.made is not None:
-                    variable = getattr(record.layer, name)
-                    values = np.moveaxis(np.array(variable.value), axis, 0)
-                    values[gone] = 0
-                    variable.assign(np.moveaxis(values, 0, axis))
-
-
-@pytest.mark.parametrize("make", MAKERS)
-@pytest.mark.parametrize("importance", list(Importance))
-def test_a_cut_model_equals_the_whole_one_deaf_to_the_channels(make: Callable[[], Any], importance: Importance) -> None:
+@pytest.mark.parametrize("make", [*WHOLE, *layer_models.EXACT])
+def test_a_cut_model_equals_the_whole_one_deaf_to_the_channels(make: Make) -> None:
     model = make()
-    smaller, graph, removed = pruned(model, PruneSpec(0.5, importance))
-    assert smaller.count_params() < model.count_params()
     rows = rows_for(model)
-    after = outputs(smaller, rows)
-    silence(graph, removed)
-    for deaf, cut in zip(outputs(model, rows), after, strict=True):
-        np.testing.assert_allclose(deaf, cut, rtol=1e-3, atol=1e-4)
+    smaller, graph, removed = pruned(model, PruneSpec(0.5, Importance.L1))
+    cut = outputs(smaller, rows)
+    unhear(graph, removed)
+    assert difference(outputs(model, rows), cut) < 1e-4
+    assert difference(cut, [np.zeros_like(answer) for answer in cut]) > 1e-3  # it does answer something
 
 
 def test_widths_fall_to_multiples_of_16_in_every_layer_that_must_agree() -> None:
@@ -94,34 +80,49 @@ def test_the_least_important_channels_go() -> None:
     np.testing.assert_array_equal(np.array(smaller.layers[0].kernel.value), np.ones((12, 16), "float32"))
 
 
-def unknown_between() -> Any:
+def test_a_grouped_convolution_loses_equally_many_channels_of_each_group() -> None:
+    model = layer_models.grouped()
+    first, second = (layer for layer in model.layers if getattr(layer, "filters", 0) in (32, 64))
+    for layer in (first, second):  # by norm alone all channels of the first half would go, two whole groups
+        kernel = np.array(layer.kernel.value)
+        kernel[..., : kernel.shape[-1] // 2] *= 1e-3
+        layer.kernel.assign(kernel)
+    smaller, graph, removed = pruned(model, PruneSpec(0.5))
+    for record in graph.layers.values():
+        if record.layer is second and record.made is not None:
+            for ids in (record.taken, record.made):
+                assert graph.channels.kept(ids, removed).reshape(4, -1).sum(axis=1).tolist() == [len(ids) // 8] * 4
+    cut = smaller.get_layer(second.name)
+    assert (cut.groups, cut.filters, tuple(cut.kernel.shape)) == (4, 32, (3, 3, 4, 32))
+
+
+def test_a_depthwise_convolution_written_as_grouped_loses_groups() -> None:
+    smaller, _, _ = pruned(layer_models.depthwise_as_grouped(), PruneSpec(0.5))
+    cut = smaller.layers[2]
+    assert (cut.groups, cut.filters, tuple(cut.kernel.shape)) == (16, 32, (3, 3, 1, 32))
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+def test_a_group_normalisation_counts_the_channels_that_stay(groups: int) -> None:
+    """Groups keep equally many channels each, so the answer is the normalisation of those, group by group."""
     import keras
     from keras import layers
 
-    x = keras.Input((8,), name="x")
-    y = layers.Dense(32, name="before")(x)
-    y = layers.LayerNormalization(name="norm")(y)
-    y = layers.Dense(32, name="after")(y)
-    return keras.Model(x, layers.Dense(2, name="scores")(y))
-
-
-def test_what_is_not_known_is_protected_and_named() -> None:
-    model = unknown_between()
-    smaller, graph, _ = pruned(model, PruneSpec(0.5))
-    assert graph.protected == {"norm": "LayerNormalization is not known to pruning"}
-    widths = {layer.name: layer.units for layer in smaller.layers if hasattr(layer, "units")}
-    assert widths == {"before": 32, "after": 16, "scores": 2}
-
-
-@pytest.mark.parametrize("activation", ["softmax", "log_softmax", "glu"])
-def test_an_activation_that_mixes_channels_protects_them(activation: str) -> None:
-    import keras
-
-    x = keras.Input((8,))
-    y = keras.layers.Activation(activation, name="gate")(keras.layers.Dense(32, name="wide")(x))
-    graph = build_graph(keras.Model(x, keras.layers.Dense(2, name="scores")(y)))
-    assert graph.protected == {"gate": f"its activation {activation} mixes channels"}
-    assert prunable_groups(graph, 0.5) == []
+    x = keras.Input((4, 32), name="x")
+    normal = layers.GroupNormalization(groups, epsilon=1e-3)(layers.Conv1D(32, 1, name="conv")(x))
+    model = models.randomised(keras.Model(x, layers.Conv1D(3, 1, name="scores")(normal)))
+    smaller, graph, removed = pruned(model, PruneSpec(0.5))
+    conv = next(record for record in graph.layers.values() if record.layer.name == "conv")
+    assert conv.made is not None
+    kept = graph.channels.kept(conv.made, removed)
+    rows = rows_for(model)
+    made = np.array(model.get_layer("conv")(rows[0]))[..., kept].reshape(3, 4, groups, -1)
+    centred = made - made.mean(axis=(1, 3), keepdims=True)
+    scaled = centred / np.sqrt(made.var(axis=(1, 3), keepdims=True) + 1e-3)
+    gamma, beta = (np.array(variable.value)[kept] for variable in model.layers[2].trainable_variables)
+    kernel, bias = (np.array(variable.value) for variable in model.get_layer("scores").trainable_variables)
+    wanted = (scaled.reshape(3, 4, -1) * gamma + beta) @ kernel[0][kept] + bias
+    np.testing.assert_allclose(outputs(smaller, rows)[0], wanted, atol=1e-4)
 
 
 def test_a_model_with_nothing_to_prune_is_refused_with_what_stands_in_the_way() -> None:
@@ -135,34 +136,9 @@ def test_a_model_with_nothing_to_prune_is_refused_with_what_stands_in_the_way() 
         refuse_empty(model, graph, prunable_groups(graph, spec.ratio), spec)
 
 
-def test_a_saved_model_cannot_be_pruned_and_says_what_can(tmp_path: Path) -> None:
-    models.sequential().export(tmp_path / "saved", verbose=False)
-    data = models.save_data(tmp_path / "d.npz", 8, (12,), 3)
-    with pytest.raises(UnsupportedVariantError, match=r"--prune structured:0.5 need the Keras model \(.keras or .h5\)"):
-        run_export(
-            ExportOptions(tmp_path / "saved", "m", tmp_path / "out", prune=PruneSpec(0.5), data_path=data), print
-        )
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_pruned_model_is_fine_tuned_measured_and_published(tmp_path: Path) -> None:
-    model = models.sequential()
-    model.save(tmp_path / "m.keras")
-    rng = np.random.default_rng(1)
-    x = rng.standard_normal((1600, 12)).astype("float32")
-    y = x[:, :3].argmax(axis=1)  # the untrained source guesses; what was fine-tuned has learnt
-    np.savez(tmp_path / "d.npz", x_train=x[:1400], y_train=y[:1400], x_test=x[1400:], y_test=y[1400:])
-    told: list[str] = []
-    exported = run_export(
-        ExportOptions(
-            tmp_path / "m.keras", "m", tmp_path / "out", prune=PruneSpec(0.5), data_path=tmp_path / "d.npz",
-            fine_tune_epochs=15,
-        ),
-        told.append,
-    )  # fmt: skip
-    content: Any = exported.manifest
-    assert content["variant"]["prune"] == "structured:0.5"
-    assert content["parameters"] == 12 * 16 + 16 + 16 * 3 + 3
-    assert content["accuracy"] > content["baseline"]["accuracy"] + 0.1
-    assert content["pruning"]["groups"][0]["width_after"] == 16
-    assert sum("fine-tuning, pass" in line for line in told) == 15
+def test_a_cut_model_can_be_cut_again() -> None:
+    model = models.squeeze_excite()
+    once, _, _ = pruned(model, PruneSpec(0.3))
+    twice, graph, removed = pruned(once, PruneSpec(0.5))
+    assert twice.count_params() == expected_parameters(graph, once, removed) < once.count_params()
+    assert outputs(twice, rows_for(twice))[0].shape == (3, 4)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from google.protobuf import text_format
 
+from backend import flags as backend_flags
+from backend.batching import params as backend_params
 from export.errors import BadServingFileError
 from export.models_config import MODELS_CONFIG
-from export.options import ExportOptions, VersionPolicy
+from export.options import ExportOptions, ServerFacts, VersionPolicy
 from export.serving_files import (
     BATCHING_PARAMETERS,
     MONITORING_CONFIG,
@@ -18,7 +20,9 @@ from export.serving_files import (
     ServingFiles,
     check_serving_files,
     prepared_serving_files,
+    write_per_model_batching,
 )
+from export.version_needs import PER_MODEL_BATCHING
 from tests.serving_formats import message
 
 pytestmark = pytest.mark.slow
@@ -28,7 +32,8 @@ KNOWN_FLAGS = {
     "port", "rest_api_port", "model_config_file", "enable_batching", "batching_parameters_file",
     "monitoring_config_file", "per_process_gpu_memory_fraction", "grpc_max_threads", "num_load_threads",
     "tensorflow_intra_op_parallelism", "tensorflow_inter_op_parallelism", "enable_model_warmup",
-    "xla_gpu_compilation_enabled", "enable_grpc_healthcheck_service",
+    "xla_gpu_compilation_enabled", "enable_grpc_healthcheck_service", "enable_per_model_batching_parameters",
+    "tensorflow_session_config_file", "prefer_tflite_model",
 }  # fmt: skip
 
 
@@ -121,6 +126,33 @@ def test_the_flags_are_tensorflow_servings_and_each_is_explained(tmp_path: Path)
     assert all(Path(value).is_file() for name, value in flags.items() if name.endswith("_file"))
     assert 0 < float(flags["per_process_gpu_memory_fraction"]) < 1
     assert_every_setting_is_explained(tmp_path / SERVER_FLAGS)
+
+
+def test_growth_is_written_as_tensorflow_reads_it_and_named_by_a_flag(tmp_path: Path) -> None:
+    from tensorflow.core.protobuf import config_pb2
+
+    files = written(options(tmp_path, server=ServerFacts(is_memory_growth=True)), 1)
+    named = Path(flags_of(tmp_path / SERVER_FLAGS)["tensorflow_session_config_file"])
+    assert named in files.paths
+    session = text_format.Parse(named.read_text(), config_pb2.ConfigProto())
+    assert session.gpu_options.allow_growth
+    # The server overwrites these with its flags, so the file must not pretend to set them.
+    assert session.gpu_options.per_process_gpu_memory_fraction == 0
+    assert session.intra_op_parallelism_threads == session.inter_op_parallelism_threads == 0
+
+
+@pytest.mark.parametrize(
+    "server",
+    [ServerFacts(is_memory_growth=True, is_per_model_batching=True), ServerFacts(replicas_per_gpu=2, is_xla=True)],
+)
+def test_the_embedded_backend_takes_the_files_as_they_are(server: ServerFacts, tmp_path: Path) -> None:
+    asked = options(tmp_path, server=server)
+    written(asked, 1)
+    flags = backend_flags.parse([f"--{name}={value}" for name, value in flags_of(tmp_path / SERVER_FLAGS).items()])
+    assert backend_params.parse_file(flags.batching_parameters_file).allowed_batch_sizes == (1, 8, 32, 64)
+    write_per_model_batching(tmp_path, asked)
+    own = backend_params.parse_file(str(tmp_path / PER_MODEL_BATCHING))
+    assert own.allowed_batch_sizes == (1, 8, 32, 64)
 
 
 def test_a_config_no_server_would_load_is_refused_and_kept(tmp_path: Path) -> None:

@@ -36,6 +36,22 @@ def test_batching_parameters_end_at_the_largest_batch() -> None:
     assert sizes == sorted(set(sizes)) and sizes[-1] == parameters.max_batch_size.value
 
 
+def test_a_versions_own_batching_ends_at_its_largest_batch_and_leaves_threads_to_the_global_file() -> None:
+    parameters = parse("batching_params.pbtxt", message("BatchingParameters"))
+    sizes = list(parameters.allowed_batch_sizes)
+    assert sizes == sorted(set(sizes)) and sizes[-1] == parameters.max_batch_size.value
+    assert not parameters.HasField("num_batch_threads")
+
+
+def test_session_config_lets_memory_grow_and_sets_nothing_that_flags_overwrite() -> None:
+    from tensorflow.core.protobuf import config_pb2
+
+    config = parse("session.config", config_pb2.ConfigProto())
+    assert config.gpu_options.allow_growth
+    assert config.gpu_options.per_process_gpu_memory_fraction == 0
+    assert config.intra_op_parallelism_threads == config.inter_op_parallelism_threads == 0
+
+
 def test_monitoring_config_serves_metrics_where_prometheus_looks() -> None:
     config = parse("monitoring.config", message("MonitoringConfig"))
     assert config.prometheus_config.enable
@@ -52,6 +68,7 @@ def test_flags_are_known_explained_and_name_shipped_files(path: Path) -> None:
 
 
 def test_no_file_for_tensorflow_serving_is_left_without_a_test() -> None:
-    tested = {"models.config", "batching_parameters.txt", "monitoring.config", *(path.name for path in FLAG_FILES)}
+    texts = {"models.config", "batching_parameters.txt", "batching_params.pbtxt", "session.config", "monitoring.config"}
+    tested = {*texts, *(path.name for path in FLAG_FILES)}
     elsewhere = {path.name for path in FOLDER.iterdir() if path.suffix in (".yaml", ".yml", ".md")}
     assert {path.name for path in FOLDER.iterdir()} == tested | elsewhere

@@ -37,6 +37,7 @@ def test_an_export_carries_one_record_for_each_allowed_batch_size(tmp_path: Path
         ),
         print,
     )
+    assert exported.version_dir is not None
     logs = records(exported.version_dir)
     assert all(log.WhichOneof("log_type") == "predict_log" for log in logs)
     requests = [log.predict_log.request for log in logs]
@@ -52,7 +53,7 @@ def test_data_rows_are_used_where_there_are_some(tmp_path: Path) -> None:
     servable = servable_from_keras(models.sequential())
     write_saved_model(servable, tmp_path)
     features = np.arange(24, dtype="float32").reshape(2, 12)
-    write_warmup(tmp_path, "m", servable.signature, (1, 2), {"features": features})
+    write_warmup(tmp_path, "m", (1, 2), {"features": features})
     stored = tf.make_ndarray(records(tmp_path)[1].predict_log.request.inputs["features"])
     np.testing.assert_array_equal(stored, features)
     assert replay_warmup(tmp_path) == [1, 2]
@@ -64,7 +65,7 @@ def test_a_large_record_stays_small_on_disk(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((300, 300, 3), name="image"), keras.layers.GlobalAveragePooling2D()])
     servable = servable_from_keras(model)
     write_saved_model(servable, tmp_path)
-    write_warmup(tmp_path, "m", servable.signature, (4,), None)
+    write_warmup(tmp_path, "m", (4,), None)
     full_bytes = 4 * 300 * 300 * 3 * 4
     assert full_bytes > MAX_CONTENT_BYTES
     assert (tmp_path / WARMUP_PATH).stat().st_size < 1000
@@ -74,6 +75,6 @@ def test_a_large_record_stays_small_on_disk(tmp_path: Path) -> None:
 def test_a_record_that_the_model_cannot_answer_stops_the_export(tmp_path: Path) -> None:
     servable = servable_from_keras(models.sequential())
     write_saved_model(servable, tmp_path)
-    write_warmup(tmp_path, "m", servable.signature, (2,), {"features": np.zeros((2, 7), "float32")})
+    write_warmup(tmp_path, "m", (2,), {"features": np.zeros((2, 7), "float32")})
     with pytest.raises(UnservableModelError, match="warm-up record of 2 rows fails"):
         replay_warmup(tmp_path)

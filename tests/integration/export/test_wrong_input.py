@@ -146,6 +146,30 @@ def test_weights_that_are_not_numbers(tmp_path: Path) -> None:
     assert "weights are not finite numbers" in message and "kernel" in message
 
 
+def test_a_spec_with_mistakes_is_refused_before_any_work(good: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text("signatures: {s: {inputs: {photo: {for: features, stepps: [], steps: [{scale: {bye: 2}}]}}}}")
+    result = run(good, tmp_path / "out", "--preprocess", str(spec))
+    message = refused(result, tmp_path / "out")
+    assert "3 problems" in message and 'stepps: unknown key; did you mean "steps"?' in message
+    assert "Loading" not in result.stderr
+
+
+def test_a_spec_that_does_not_fit_the_model(good: Path, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(
+        "signatures: {s: {inputs: {photo: {for: features,"
+        " steps: [{decode_image: {channels: 1}}, {resize: {height: 3, width: 4}}]}}}}"
+    )
+    message = refused(run(good, tmp_path / "out", "--preprocess", str(spec)), tmp_path / "out")
+    assert "end with float32 (?, 3, 4, 1); the model's input 'features' is float32 (?, 12)" in message
+
+
+def test_a_function_without_trust(tmp_path: Path) -> None:
+    message = refused(run(Path("tidegate_test_nets:make"), tmp_path / "out"), tmp_path / "out")
+    assert "pass --trust-model-code" in message
+
+
 def test_data_that_does_not_fit(good: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x_train=np.zeros((2, 3)), y_train=np.array([0, 9]), x_test=np.zeros((2, 12)))
     message = refused(run(good, tmp_path / "out", "--data", str(tmp_path / "d.npz")), tmp_path / "out")

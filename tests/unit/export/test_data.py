@@ -34,6 +34,7 @@ def save(folder: Path, content: dict[str, Any]) -> Path:
 def test_fitting_data_is_taken_as_it_is(tmp_path: Path) -> None:
     data = load_data(save(tmp_path, arrays()), SIGNATURE)
     assert data.train.inputs["pixels"].shape == (4, 2, 2)
+    assert data.test.labels is not None
     assert data.test.labels.tolist() == [0, 1]
 
 
@@ -45,6 +46,26 @@ def test_a_model_of_several_inputs_takes_one_array_each(tmp_path: Path) -> None:
     data = load_data(save(tmp_path, content), TWO_INPUTS)
     assert data.train.inputs["age"].dtype == np.float32
     assert data.train.inputs["job"].dtype == np.int32
+
+
+def test_labels_may_be_left_out_of_both_parts(tmp_path: Path) -> None:
+    data = load_data(save(tmp_path, arrays(y_train=None, y_test=None)), SIGNATURE)
+    assert data.train.labels is None
+    assert data.test.labels is None
+    assert data.test.inputs["pixels"].shape == (2, 2, 2)
+
+
+def test_without_labels_the_inputs_must_have_equally_many_rows(tmp_path: Path) -> None:
+    content = {"x_train.age": np.ones((3, 1)), "x_train.job": np.ones(3, int)}
+    content |= {"x_test.age": np.ones((2, 1)), "x_test.job": np.ones(1, int)}
+    with pytest.raises(BadDataError, match="x_test: the inputs differ in rows: age 2, job 1"):
+        load_data(save(tmp_path, content), TWO_INPUTS)
+
+
+def test_no_rows_at_all_are_refused(tmp_path: Path) -> None:
+    content = arrays(y_train=None, y_test=None, x_test=np.zeros((0, 2, 2), np.uint8))
+    with pytest.raises(BadDataError, match="x_test is empty"):
+        load_data(save(tmp_path, content), SIGNATURE)
 
 
 def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
@@ -68,6 +89,7 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         ({"y_train": np.array([0, 1, 2, -1])}, r"y_train: classes -1..2"),
         ({"x_test": np.zeros((0, 2, 2), np.uint8), "y_test": np.array([], int)}, "y_test is empty"),
         ({"x_train": np.array(["a"] * 4)}, "doesn't fit"),
+        ({"y_train": np.array([0.5] * 4)}, "of a model whose outputs aren't classes leave y_train and y_test out"),
     ],
 )
 def test_a_single_problem_is_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:

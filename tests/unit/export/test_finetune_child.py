@@ -22,6 +22,23 @@ def test_progress_is_told_and_other_prints_are_passed_over(tmp_path: Path) -> No
     assert told == ["  fine-tuning, pass 1 of 2: 50.0% right"]
 
 
+def test_rows_held_back_and_the_weights_kept_are_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    code = """print('{"epoch": 2, "epochs": 2, "accuracy": 1.0, "held_back": 0.9}')
+print('{"kept": 1, "accuracy": 0.95, "rows": 40}'); print('{"kept": 0, "accuracy": 0.95, "rows": 40}')"""
+    run_child(child(code), tmp_path, told.append)
+    assert told == [
+        "  fine-tuning, pass 2 of 2: 100.0% right, 90.0% of the rows held back",
+        "  kept the weights of pass 1: 95.0% of 40 training rows held back are right",
+        "  kept the weights before fine-tuning: 95.0% of 40 training rows held back are right",
+    ]
+
+
+def test_errors_name_the_work_that_failed(tmp_path: Path) -> None:
+    with pytest.raises(FineTuneError, match="the Taylor importance ended with status 3"):
+        run_child(child("raise SystemExit(3)"), tmp_path, print, work="the Taylor importance")
+
+
 def test_a_crash_becomes_a_message_that_names_the_signal_and_a_remedy(tmp_path: Path) -> None:
     code = "import os, sys; sys.stderr.write('corrupted size vs. prev_size'); sys.stderr.flush(); os.abort()"
     with pytest.raises(FineTuneError, match=r"SIGABRT.*TF_ENABLE_ONEDNN_OPTS=0.*corrupted size") as caught:
@@ -48,7 +65,7 @@ def test_a_silent_child_is_stopped(tmp_path: Path) -> None:
 def test_a_child_ends_when_its_parent_does(tmp_path: Path) -> None:
     code = """
 import sys, threading
-from export.pruning.finetune import end_with_parent
+from export.pruning.job import end_with_parent
 end_with_parent()
 print("ready", flush=True)
 threading.Event().wait()

@@ -1,27 +1,14 @@
-"""Figures and their words: classes of scores, differences, gains, rows to try a model with."""
+"""Rows to try a model with, and how far answers lie apart."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from export.measure import predicted_classes, size_on_disk
-from export.report import gain, report_rows
 from export.runtime import shape_problem
 from export.sample import sample_rows
 from export.signature import Signature, TensorInfo
-from export.verify import difference_ratio
-
-
-def test_the_highest_of_several_scores_is_the_class() -> None:
-    assert predicted_classes(np.array([[0.1, 0.9, 0.0], [0.5, 0.2, 0.3]])).tolist() == [1, 0]
-
-
-@pytest.mark.parametrize("shape", [(3,), (3, 1)])
-def test_one_score_a_row_is_class_1_from_a_half_on(shape: tuple[int, ...]) -> None:
-    assert predicted_classes(np.array([0.49, 0.5, 1.0]).reshape(shape)).tolist() == [0, 1, 1]
+from export.tolerance import difference_ratio
 
 
 def test_a_difference_is_a_share_of_the_range() -> None:
@@ -44,30 +31,6 @@ def test_what_cannot_be_equal_differs_without_bound(left: object, right: object)
 
 def test_texts_that_are_equal_do_not_differ() -> None:
     assert difference_ratio(np.array(["a"], object), np.array(["a"], object)) == 0
-
-
-@pytest.mark.parametrize(("ratio", "words"), [(2.1, "2.10 x smaller"), (0.5, "2.00 x larger"), (1.001, "the same")])
-def test_a_gain_is_said_plainly(ratio: float, words: str) -> None:
-    assert gain(ratio, "smaller", "larger") == words
-
-
-def test_the_report_shows_the_source_only_where_it_was_measured() -> None:
-    figures = {"size_bytes": 500_000, "parameters": None, "accuracy": None}
-    latency = {"batch_1": {"median_us": 100.0, "baseline_median_us": 150.0, "speedup": 1.5}}
-    rows = report_rows({**figures, "baseline": {**figures, "size_bytes": 1_000_000}, "latency": latency})
-    assert rows[0] == ("size on disk", "0.50 MB", "1.00 MB", "2.00 x smaller")
-    assert rows[2] == ("accuracy", "-", "-", "")
-    assert rows[3] == ("latency, batch 1", "100 us", "150 us", "1.50 x faster")
-    alone = report_rows({**figures, "baseline": None, "latency": latency})
-    assert alone[0] == ("size on disk", "0.50 MB")
-
-
-def test_size_counts_what_a_server_loads(tmp_path: Path) -> None:
-    for name, size in (("saved_model.pb", 5), ("variables/v", 3), ("assets.extra/warm", 100), ("export.json", 50)):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"x" * size)
-    assert size_on_disk(tmp_path) == 8
 
 
 def test_a_forgotten_batch_dimension_is_caught() -> None:

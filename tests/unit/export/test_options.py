@@ -7,17 +7,8 @@ from typing import Any
 
 import pytest
 
-from export.command import default_sizes
 from export.errors import InvalidOptionsError
-from export.options import (
-    ExportOptions,
-    Importance,
-    PruneSpec,
-    VersionPolicy,
-    parse_batch_sizes,
-    parse_prune,
-    parse_version_policy,
-)
+from export.options import ExportOptions, GateRules, Precision, PruneSpec, ServerFacts
 
 
 def options(**changes: Any) -> ExportOptions:
@@ -67,43 +58,51 @@ def test_all_problems_are_told_at_once() -> None:
     assert "6 problems" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["0.5", "magnitude:0.5", "structured", "structured:", "structured:half"])
-def test_only_structured_pruning_is_offered(text: str) -> None:
-    with pytest.raises(InvalidOptionsError, match="structured:RATIO"):
-        parse_prune(text, Importance.L2)
+def test_a_calibrated_precision_without_data_is_refused() -> None:
+    for precision in (Precision.INT8, Precision.TFLITE_INT8):
+        with pytest.raises(InvalidOptionsError, match="ranges are read from training rows"):
+            options(precision=precision)
+
+
+def test_tensorflow_lite_takes_no_preprocessing() -> None:
+    with pytest.raises(InvalidOptionsError, match="can't decode images"):
+        options(precision=Precision.TFLITE_DYNAMIC, preprocess_path=Path("p.yaml"))
+
+
+def test_importing_a_module_needs_trust() -> None:
+    with pytest.raises(InvalidOptionsError, match="--trust-model-code"):
+        options(import_modules=("layers",))
+    assert options(import_modules=("layers",), trust_model_code=True).import_modules == ("layers",)
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        (ServerFacts(gpu_memory_gb=0), "--gpu-memory-gb"),
+        (ServerFacts(gpu_memory_gb=float("nan")), "--gpu-memory-gb"),
+        (ServerFacts(replicas_per_gpu=0), "--replicas-per-gpu"),
+        (ServerFacts(memory_fraction=1.2), "--gpu-memory 1.2"),
+        (ServerFacts(processors=0), "--server-processors"),
+    ],
+)
+def test_a_server_that_cannot_be_is_refused(server: ServerFacts, words: str) -> None:
+    with pytest.raises(InvalidOptionsError, match=words):
+        options(server=server)
+
+
+@pytest.mark.parametrize(
+    "prune", [PruneSpec(1.0), PruneSpec(-0.1), PruneSpec(0.5, multiple=0), PruneSpec(0.5, rounds=0)]
+)
+def test_a_pruning_that_cannot_be_is_refused(prune: PruneSpec) -> None:
+    with pytest.raises(InvalidOptionsError, match="--prune"):
+        options(prune=prune, data_path=Path("d.npz"))
+
+
+@pytest.mark.parametrize("drop", [-0.01, 1.5, float("nan")])
+def test_an_accuracy_bound_is_a_share(drop: float) -> None:
+    with pytest.raises(InvalidOptionsError, match=r"0\.01 is one point"):
+        options(gate=GateRules(max_accuracy_drop=drop))
 
 
 def test_a_prune_spec_is_printed_as_it_was_given() -> None:
-    assert str(parse_prune("structured:0.5", Importance.L1)) == "structured:0.5"
-
-
-def test_batch_sizes_are_whole_numbers() -> None:
-    assert parse_batch_sizes("1, 8,32") == (1, 8, 32)
-    with pytest.raises(InvalidOptionsError, match="whole numbers"):
-        parse_batch_sizes("1,eight")
-
-
-@pytest.mark.parametrize(
-    ("text", "policy"),
-    [
-        ("latest", VersionPolicy(latest_count=1)),
-        ("latest:3", VersionPolicy(latest_count=3)),
-        ("all", VersionPolicy()),
-        ("specific:1,2", VersionPolicy(specific=(1, 2))),
-    ],
-)
-def test_a_version_policy_is_read(text: str, policy: VersionPolicy) -> None:
-    assert parse_version_policy(text) == policy
-
-
-@pytest.mark.parametrize("text", ["", "newest", "latest:0", "latest:x", "all:1", "specific:", "specific:0", "specific"])
-def test_a_wrong_version_policy_is_refused(text: str) -> None:
-    with pytest.raises(InvalidOptionsError, match="must be latest"):
-        parse_version_policy(text)
-
-
-@pytest.mark.parametrize(
-    ("largest", "sizes"), [(64, (1, 8, 32, 64)), (16, (1, 8, 16)), (1, (1,)), (128, (1, 8, 32, 64, 128))]
-)
-def test_default_sizes_end_at_the_largest(largest: int, sizes: tuple[int, ...]) -> None:
-    assert default_sizes(largest) == sizes
+    assert str(PruneSpec(0.5)) == "structured:0.5"

@@ -130,3 +130,46 @@ def test_a_killed_export_is_cleaned_up_by_the_next_and_a_running_one_is_not(tmp_
         for child in children:
             child.kill()
             child.communicate()
+
+
+def test_a_dry_run_touches_neither_the_output_folder_nor_leaves_its_own(tmp_path: Path) -> None:
+    (tmp_path / "digits" / "4").mkdir(parents=True)
+    before = (tmp_path / "digits").stat().st_mtime_ns
+    with Staging(tmp_path / "digits", None, is_dry_run=True) as staging:
+        fill(staging)
+        staging.sync()
+        assert staging.version == 5
+        assert not staging.path.is_relative_to(tmp_path / "digits")
+        assert not staging.is_published
+    assert not staging.path.exists() and not staging.is_published
+    assert [path.name for path in (tmp_path / "digits").iterdir()] == ["4"]
+    assert (tmp_path / "digits").stat().st_mtime_ns == before
+
+
+def test_a_dry_run_makes_no_output_folder_and_refuses_an_existing_version(tmp_path: Path) -> None:
+    with Staging(tmp_path / "out" / "digits", None, is_dry_run=True) as staging:
+        assert staging.version == 1
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "3").mkdir()
+    with pytest.raises(VersionExistsError):
+        Staging(tmp_path, 3, is_dry_run=True)
+
+
+def test_a_dry_run_cannot_be_published(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="never published"), Staging(tmp_path, None, is_dry_run=True) as staging:
+        staging.publish()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_link", [True, False])
+def test_what_a_killed_pruning_left_of_a_version_that_was_no_folder_is_removed(tmp_path: Path, is_link: bool) -> None:
+    (tmp_path / "mine").mkdir()
+    left = tmp_path / "m" / ".3.removed-00ff"
+    left.parent.mkdir()
+    if is_link:
+        left.symlink_to(tmp_path / "mine")
+    else:
+        left.write_text("a file")
+    with Staging(tmp_path / "m", None) as staging:
+        assert staging.removed_stale == [left]
+    assert (tmp_path / "mine").is_dir() and not left.is_symlink() and not left.exists()

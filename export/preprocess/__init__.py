@@ -1,0 +1,1 @@
+"""Preprocessing that travels in the served graph: a small declarative spec becomes extra signatures."""
