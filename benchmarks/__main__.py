@@ -1,4 +1,4 @@
-"""Processor time per call, side by side: `python -m benchmarks [fronts|batching]`, or `make bench` for both."""
+"""Measurements side by side: `python -m benchmarks [fronts|batching|export|...]`; `make bench` holds the first two."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.console import Console
 from benchmarks import equal as equality
 from benchmarks import hold, machine
 from benchmarks.errors import BenchmarkFailed
+from benchmarks.export_command import export, prunable
 from benchmarks.fronts import FRONTS
 from benchmarks.peers import PEERS
 from benchmarks.results import as_json, write
@@ -60,7 +61,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Measure the processor time of a call. Without a sitting's name: both, fronts first.
+    """Measure. Without a sitting's name: the processor time of a call, fronts first, then batching.
 
     Exit status 1: some calls weren't answered; 2: the sitting could not be held.
     """
@@ -139,6 +140,8 @@ def _said_too_little(problems: list[str]) -> int:
     return EXIT_FAILED if problems else 0
 
 
+command.add_command(export)
+command.add_command(prunable)
 Tell = Callable[[str], None]
 
 

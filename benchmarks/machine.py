@@ -11,7 +11,7 @@ import resource
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -37,13 +37,17 @@ class Facts(TypedDict):
     busy_before: float
 
 
-def facts() -> Facts:
-    """All of it, now."""
+def facts(
+    measured: Sequence[str] = MEASURED,
+    packages: Sequence[str] = PACKAGES,
+    programs: Mapping[str, str] = PROGRAMS,
+) -> Facts:
+    """All of it, now. `measured`: folders whose sources a sitting runs; `packages`, `programs`: what it depends on."""
     return Facts(
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=machine(),
-        versions=versions(),
-        source=commit(),
+        versions=versions(packages, programs),
+        source=commit(measured),
         busy_before=round(os.getloadavg()[0], 2),
     )
 
@@ -61,35 +65,35 @@ def machine() -> dict[str, str | int | float]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Of Python, of the libraries that carry the calls, and of the tools that are installed."""
+def versions(packages: Sequence[str], programs: Mapping[str, str]) -> dict[str, str]:
+    """Of Python, of the libraries that do the work, and of the tools that are installed."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in packages:
         with contextlib.suppress(PackageNotFoundError):  # the table names what wasn't measured for it
             found[package] = version(package)
-    for program, flag in PROGRAMS.items():
+    for program, flag in programs.items():
         if shutil.which(program):
             number = re.search(r"\d+\.\d+(\.\d+)?", _said([program, flag]))  # "h2load nghttp2/1.52.0"
             found[program] = number[0] if number else "unknown"
     return found
 
 
-def commit() -> dict[str, str | bool | None]:
+def commit(measured: Sequence[str]) -> dict[str, str | bool | None]:
     """The commit (None before the first), whether files differ from it, and a hash of the measured sources."""
     git = shutil.which("git")
     head = _said([git, "-C", str(ROOT), "rev-parse", "--verify", "--quiet", "HEAD"]) if git else ""
-    changed = _said([git, "-C", str(ROOT), "status", "--porcelain", "--", *MEASURED]) if git else ""
+    changed = _said([git, "-C", str(ROOT), "status", "--porcelain", "--", *measured]) if git else ""
     return {
         "commit": head if re.fullmatch(r"[0-9a-f]+", head) else None,
         "changed_since": bool(changed),
-        "source_sha256": source_hash(ROOT),
+        "source_sha256": source_hash(ROOT, measured),
     }
 
 
-def source_hash(root: Path) -> str:
+def source_hash(root: Path, measured: Sequence[str] = MEASURED) -> str:
     """SHA-256 over paths and contents of the Python files that a sitting runs, in the order of their paths."""
     digest = hashlib.sha256()
-    for folder in MEASURED:
+    for folder in measured:
         for path in sorted((root / folder).rglob("*.py")):
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -8,11 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import Options, command
+from benchmarks.export_command import flags
+from benchmarks.export_models import KINDS
+from benchmarks.export_sitting import plan
 
 
-def test_both_sittings_and_the_equality_check_can_be_held_alone() -> None:
+def test_every_sitting_and_check_can_be_held_alone() -> None:
     shown = CliRunner().invoke(command, ["--help"]).output
-    for name in ("fronts", "batching", "equal"):
+    for name in ("fronts", "batching", "equal", "export", "prunable"):
         assert f"\n  {name} " in shown
 
 
@@ -43,3 +46,26 @@ def test_a_serving_program_that_does_not_exist_fails_before_anything_starts(tmp_
 @pytest.mark.parametrize(("seconds", "flags"), [(None, "--rounds 3"), (0.5, "--rounds 3 --seconds 0.5")])
 def test_results_name_the_flags_that_repeat_them_and_no_path(seconds: float | None, flags: str) -> None:
     assert Options(3, seconds, Path("/somewhere"), False).flags() == flags
+
+
+def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
+    outcome = CliRunner().invoke(command, ["export", "--only", "resnet"], env={"COLUMNS": "500"})
+    assert outcome.exit_code == 2
+    for model in KINDS:
+        assert model in outcome.output
+
+
+def test_the_flags_of_an_export_sitting_are_those_that_were_given_and_no_path() -> None:
+    assert flags((), None, None, False, False) == ""
+    assert flags(("mobilenet", "wave_gru"), 3, 0.5, True, True) == (
+        " --only mobilenet --only wave_gru --rounds 3 --seconds 0.5 --fresh --quick"
+    )
+
+
+def test_a_quick_export_sitting_has_fewer_models_and_shorter_rounds_unless_they_are_given() -> None:
+    whole, quick = plan((), None, None, False, False), plan((), None, None, False, True)
+    assert (whole.models, whole.rounds) == (tuple(KINDS), 5)
+    assert set(quick.models) < set(whole.models)
+    assert (quick.rounds, quick.seconds) < (whole.rounds, whole.seconds)
+    given = plan(("mobilenet",), 4, 1.5, False, True)
+    assert (given.models, given.rounds, given.seconds) == (("mobilenet",), 4, 1.5)
