@@ -12,6 +12,7 @@ from gateway.config.problems import ConfigurationRefused
 from gateway.config.settings import Settings
 from gateway.rollout.state import Phase, RolloutState
 from gateway.rollout.store import FOLDER, restore
+from gateway.routing.route import ModelRoute
 
 
 class GatewayUses:
@@ -23,11 +24,19 @@ class GatewayUses:
 
     def __call__(self, names: Collection[str]) -> list[Use]:
         """What gateways use of a model with one of these names. Raises: InUseUnknownError, never a guess."""
+        return [use for name, use in self._all() if name in names]
+
+    def models(self) -> frozenset[str]:
+        """Every model of which gateways use versions. Raises: as above."""
+        return frozenset(name for name, _ in self._all())
+
+    def _all(self) -> list[tuple[str, Use]]:
+        """Each use with its model's name, by which alone gateways know it."""
         uses = []
         for state_dir in self._state_dirs:
-            uses += [use for state in _states(state_dir) if state.plan.model in names for use in _of_state(state)]
+            uses += [(state.plan.model, use) for state in _states(state_dir) for use in _of_state(state)]
         for path in self._configurations:
-            uses += _of_configuration(_settings(path), names)
+            uses += [(name, use) for name, route in _settings(path).table.models.items() for use in _of_route(route)]
         return uses
 
 
@@ -72,18 +81,12 @@ def _of_state(state: RolloutState) -> list[Use]:
     return [Use(plan.from_version, words), Use(plan.to_version, words)]
 
 
-def _of_configuration(settings: Settings, names: Collection[str]) -> list[Use]:
-    uses = []
-    for route in (route for name, route in settings.table.models.items() if name in names):
-        if route.version is not None:
-            uses.append(Use(route.version, f"version of {route.name} in gateway.yaml"))
-        uses += [
-            Use(version, f"label {label} of {route.name} in gateway.yaml") for label, version in route.labels.items()
-        ]
-        arms = route.split.arms if route.split is not None else ()
-        uses += [
-            Use(arm.version, f"arm {arm.name} of {route.name} in gateway.yaml")
-            for arm in arms
-            if arm.version is not None
-        ]
+def _of_route(route: ModelRoute) -> list[Use]:
+    uses = [Use(version, f"label {label} of {route.name} in gateway.yaml") for label, version in route.labels.items()]
+    if route.version is not None:
+        uses.append(Use(route.version, f"version of {route.name} in gateway.yaml"))
+    arms = route.split.arms if route.split is not None else ()
+    uses += [
+        Use(arm.version, f"arm {arm.name} of {route.name} in gateway.yaml") for arm in arms if arm.version is not None
+    ]
     return uses

@@ -40,7 +40,7 @@ def listing(base_paths: Sequence[Path], sources: Sources, is_verified: bool) -> 
         uses: dict[int, list[str]] = {}
         unknown = None
         try:
-            for use in dict.fromkeys(sources.uses(base_path, existing)):
+            for use in dict.fromkeys(sources.look(base_path).uses(existing)):
                 uses.setdefault(use.version, []).append(use.by)
         except ExportError as error:
             unknown = str(error)

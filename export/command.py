@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from export.command_options import options_of, with_options
-from export.errors import ExportError, InterruptedExportError, VariantRefusedError
+from export.errors import ExportError, InterruptedExportError, PublishedError, VariantRefusedError
 from export.options import ExportOptions
 
 EXIT_STOPPED = 1
@@ -40,18 +40,27 @@ def command(**values: Any) -> None:
 
     try:
         _export(options_of(values), values["as_json"])
-    except ExportError as error:
+    except (ExportError, InterruptedExportError) as error:
         click.echo(f"error: {error}", err=True)
         if values["as_json"]:
-            refused = {"refused": error.facts} if isinstance(error, VariantRefusedError) else {}
-            click.echo(json.dumps({"error": type(error).__name__, **refused}, indent=2))
+            click.echo(json.dumps(error_facts(error), indent=2))
         sys.exit(EXIT_STOPPED if isinstance(error, InterruptedExportError) else EXIT_USER_ERROR)
+
+
+def error_facts(error: ExportError | InterruptedExportError) -> dict[str, object]:
+    """What went wrong, for programs; version_dir: where the version is nevertheless published."""
+    facts: dict[str, object] = {"error": type(error).__name__, "message": str(error)}
+    if isinstance(error, (PublishedError, InterruptedExportError)) and error.version_dir is not None:
+        facts["version_dir"] = str(error.version_dir)
+    if isinstance(error, VariantRefusedError):
+        facts["refused"] = error.facts
+    return facts
 
 
 def _export(options: ExportOptions, as_json: bool) -> None:
     """Run the export and print it; progress goes to stderr, so that stdout holds the result only."""
-    from export.failures import signals_raise
     from export.run import precheck, run_export
+    from export.signals import signals_raise
     from export.tensorflow_names import start_tensorflow
 
     precheck(options)

@@ -146,10 +146,19 @@ def _check_classes(name: str, labels: Array | None, signature: Signature, proble
     """Labels must be classes the model has, where its one output says how many there are."""
     if labels is None or len(labels) == 0:
         return
-    outputs = list(signature.outputs.values())
-    has_scores = len(outputs) == 1 and len(outputs[0].shape) == 2 and "float" in outputs[0].dtype
-    classes = outputs[0].shape[-1] if has_scores else None
-    top = max(classes, 2) if classes is not None else None
+    top = _class_count(signature)
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or (top is not None and high >= top):
-        problems.append(f"{name}: classes {low}..{high}; the model has {f'0..{top - 1}' if top else 'none below 0'}")
+        problems.append(
+            f"{name}: classes {low}..{high}; the model has {f'0..{top - 1}' if top else 'none below 0'}; "
+            "of a model whose outputs aren't classes leave y_train and y_test out"
+        )
+
+
+def _class_count(signature: Signature) -> int | None:
+    """How many classes the one output has scores for, two for a single score a row; None where it doesn't say."""
+    outputs = list(signature.outputs.values())
+    if len(outputs) != 1 or len(outputs[0].shape) not in (1, 2) or "float" not in outputs[0].dtype:
+        return None
+    classes = outputs[0].shape[1] if len(outputs[0].shape) == 2 else 1
+    return None if classes is None else max(classes, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class ExportError(Exception):
@@ -78,11 +79,23 @@ class InUseUnknownError(ExportError):
 
 
 class PublishedError(ExportError):
-    """The version is published, but not every serving file was written."""
+    """The version is published in `version_dir`, but not every serving file was written."""
+
+    def __init__(self, message: str, version_dir: Path) -> None:
+        super().__init__(message)
+        self.version_dir = version_dir
 
 
-class InterruptedExportError(ExportError):
-    """A signal asked the export to stop; the message says whether the version is published."""
+class InterruptedExportError(BaseException):
+    """A signal asked the export to stop; the message says whether the version is published, then in `version_dir`.
+
+    No Exception, and so no ExportError: libraries on the way that catch all exceptions mustn't take it for theirs.
+    The command line prints the message and exits with 1.
+    """
+
+    def __init__(self, message: str, version_dir: Path | None = None) -> None:
+        super().__init__(message)
+        self.version_dir = version_dir
 
 
 @dataclass(frozen=True)

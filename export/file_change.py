@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+_MAX_BATCH_SIZE = re.compile(r"^\s*max_batch_size\s*:?\s*\{\s*value\s*:\s*(\d+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,27 @@ def flag_notes(name: str, old: str | None, new: str) -> list[str]:
     if not changes:
         return []
     return [f"{name} changes for all models, at their server's next start: {'; '.join(changes)}"]
+
+
+def larger_batch_notes(name: str, old: str | None, max_batch_size: int, version: int) -> list[str]:
+    """Warn of a running server that can't load this version: it knows the batching file of its own start alone.
+
+    It refuses a version whose warm-up records have more rows than its max_batch_size. No note where the old file names
+    none, as one written by hand may.
+    """
+    found = _MAX_BATCH_SIZE.search(old or "")
+    if found is None or int(found.group(1)) >= max_batch_size:
+        return []
+    return [
+        f"{name} said max_batch_size {found.group(1)}, which servers that run keep until they are started anew: they "
+        f"can't load version {version}, whose largest warm-up record has {max_batch_size} rows. Restart the servers "
+        "first, then move to it"
+    ]
+
+
+def is_per_model_batching(flags_text: str) -> bool:
+    """Whether a server started with these flags takes each version's batching from the version's own folder."""
+    return _flags(flags_text).get("--enable_per_model_batching_parameters") == "true"
 
 
 def served_dir_of(flags_text: str) -> str | None:

@@ -7,8 +7,7 @@ from typing import Any
 
 from export.errors import BadServingFileError
 from export.options import ExportOptions, VersionPolicy
-
-MODELS_CONFIG = "models.config"
+from export.out_names import MODELS_CONFIG
 
 _MODELS_HEADER = """\
 # The servables TensorFlow Serving loads (--model_config_file): a tensorflow.serving.ModelServerConfig.

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.errors import InvalidOptionsError, Problems
+from export.out_names import SERVING_FILES
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9._-]+")
 MAX_VERSION = 2**63 - 1
 MAX_FINE_TUNE_EPOCHS = 1000
 MAX_MULTIPLE = 512
 MAX_ROUNDS = 20
+MAX_GPU_MEMORY_GB = 1e6
 
 
 class Precision(enum.Enum):
@@ -159,6 +161,10 @@ class ExportOptions:
         problems = []
         if not MODEL_NAME.fullmatch(self.name) or set(self.name) == {"."}:
             problems.append(f"--name {self.name!r}: a model name is made of A-Z a-z 0-9 . _ - only")
+        elif self.name.startswith(".") or self.name in SERVING_FILES:
+            problems.append(
+                f"--name {self.name}: a name that begins with a dot, or that of a serving file in --out, is no model's"
+            )
         if self.version is not None and not 1 <= self.version <= MAX_VERSION:
             problems.append(f"--version {self.version}: a version is a whole number from 1 to 2^63-1")
         if self.served_base_path is not None and not self.served_base_path.startswith("/"):
@@ -206,8 +212,10 @@ class ExportOptions:
     def _server_problems(self) -> list[str]:
         server = self.server
         problems = []
-        if server.gpu_memory_gb is not None and not server.gpu_memory_gb > 0:
-            problems.append(f"--gpu-memory-gb {server.gpu_memory_gb:g}: must be more than 0")
+        if server.gpu_memory_gb is not None and not 0 < server.gpu_memory_gb <= MAX_GPU_MEMORY_GB:
+            problems.append(
+                f"--gpu-memory-gb {server.gpu_memory_gb:g}: must be more than 0, at most {MAX_GPU_MEMORY_GB:g}"
+            )
         if server.replicas_per_gpu < 1:
             problems.append(f"--replicas-per-gpu {server.replicas_per_gpu}: must be at least 1")
         if server.memory_fraction is not None and not 0 < server.memory_fraction <= 1:

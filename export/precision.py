@@ -53,22 +53,12 @@ def low_precision_clone(model: Any, precision: Precision, notes: list[str] | Non
 
 
 def _clone(model: Any, dtype: str, edges: set[int]) -> Any:
-    """Build the clone, weights fresh. Raises: UnsupportedVariantError.
-
-    A Lambda keeps its function: its code was trusted when the model was loaded, and written out it loses its globals.
-    """
-    import keras
-
-    lambdas = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Lambda)]
-    functions = {f"function_{id(layer)}": layer.function for layer in lambdas}
+    """Build the clone, weights fresh. Raises: UnsupportedVariantError."""
 
     def edit(layer: Any, config: dict[str, Any]) -> dict[str, Any]:
-        if (key := f"function_{id(layer)}") in functions:
-            config["function"] = {"class_name": "function", "config": key, "registered_name": key}
         return config if id(layer) in edges else _with_dtype(config, dtype)
 
-    with keras.saving.custom_object_scope(functions):
-        return rebuild(model, edit)
+    return rebuild(model, edit)
 
 
 def _explained(error: UnsupportedVariantError) -> UnsupportedVariantError:

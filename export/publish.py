@@ -8,7 +8,7 @@ How it stays safe:
 - A running export holds a lock on its temporary folder. The kernel drops it when the process dies, so a folder whose
   lock can be had belongs to nobody and is removed by the next export.
 - Plain mkdir and open, so modes follow the user's umask, and a server under another user can read the version.
-- A dry run writes to the system's folder for temporary files and takes no lock: the output folder stays untouched.
+- A dry run writes to the folder for temporary files and takes no lock: the output folder stays untouched.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from export.errors import DiskError
+from export.signals import check_not_stopped, removing
 from export.versions import check_version_is_free, existing_versions, temporary_dirs
 
 # A rollout locks the same file around its change of models.config (LOCK_NAME in gateway/rollout/file_lock.py; programs
@@ -85,7 +86,7 @@ class Staging:
         self.removed_stale: list[Path] = []
         if is_dry_run:
             self.version = _chosen_version(base_path, wanted_version)
-            self.path = Path(tempfile.mkdtemp(prefix="tidegate-dry-run-"))
+            self.path = Path(tempfile.mkdtemp(prefix="dry-run-"))
             self._lock = _locked_folder(self.path)
             return
         base_path.mkdir(parents=True, exist_ok=True)
@@ -114,7 +115,8 @@ class Staging:
     def publish(self) -> Path:
         """Make the version visible in one step; return its folder.
 
-        Raises: VersionExistsError, OSError; ValueError for a dry run, which publishes nothing.
+        Raises: VersionExistsError, OSError; InterruptedExportError when a signal came before, even if somebody caught
+        what it raised; ValueError for a dry run, which publishes nothing.
         """
         if self._is_dry_run:
             raise ValueError(f"version {self.version} is a dry run's: it is measured and removed, never published")
@@ -122,6 +124,7 @@ class Staging:
             self.sync()
         with folder_lock(self._base_path):
             check_version_is_free(self._base_path, self.version)
+            check_not_stopped()
             self.path.rename(self.version_dir)
         sync_path(self._base_path)
         return self.version_dir
@@ -133,7 +136,8 @@ class Staging:
         """Remove the folder unless published; a removal that fails is left to the next export, which cleans up."""
         self._published = self.is_published
         if not self._published:
-            shutil.rmtree(self.path, ignore_errors=True)
+            with removing():
+                shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)
 
 

@@ -15,10 +15,15 @@ ConfigEdit = Callable[[Any, dict[str, Any]], dict[str, Any]]
 NestedWidths = Callable[[Any], Sequence[int] | None]
 
 
-def rebuild(model: Any, edit: ConfigEdit, nested_widths: NestedWidths | None = None) -> Any:
+def rebuild(
+    model: Any,
+    edit: ConfigEdit,
+    nested_widths: NestedWidths | None = None,
+) -> Any:
     """Clone a Sequential or functional model, nested ones too, with `edit(layer, config)` applied to each layer.
 
     Layers shared in the model stay shared. Weights are fresh: copy them with `copy_weights`.
+    A Lambda keeps its functions: they were trusted when the model was loaded, and written out they lose their globals.
     nested_widths: the size of the last axis of each input of a nested model, where it changes.
     Raises: UnsupportedVariantError for a model or layer that can't be built from its configuration.
     """
@@ -41,7 +46,7 @@ def rebuild(model: Any, edit: ConfigEdit, nested_widths: NestedWidths | None = N
             f"model {model.name!r} can't be built again: {why}. Make it a Sequential or functional model of layers"
         )
     try:
-        with keras.saving.custom_object_scope(_own_functions(model)):
+        with keras.saving.custom_object_scope({**_own_functions(model), **_lambda_functions(model)}):
             return _clone_model(model, clone, None)
     except UnsupportedVariantError:
         raise
@@ -68,7 +73,7 @@ def _clone_layer(layer: Any, edit: ConfigEdit) -> Any:
     is_layer = isinstance(layer, keras.Layer)
     try:
         config = layer.get_config()
-        changed = edit(layer, config)
+        changed = _with_lambdas(layer, edit(layer, config))
         return layer.__class__.from_config(changed) if is_layer or changed is not config else layer
     except Exception as error:  # a layer's constructor may raise anything
         if not is_layer and isinstance(error, NotImplementedError):  # what was given to it can't be written down
@@ -77,6 +82,35 @@ def _clone_layer(layer: Any, edit: ConfigEdit) -> Any:
             f"layer {layer.name!r} ({type(layer).__name__}) can't be built again from its configuration: "
             f"{_short(error)}. Let its get_config() say all that its constructor needs, in place of a lambda"
         ) from error
+
+
+def _lambda_functions(model: Any) -> dict[str, Any]:
+    """The functions of a model's Lambda layers by the names that `_with_lambdas` writes."""
+    return {name: value for layer in model._flatten_layers() for name, value in _functions_of(layer).values()}
+
+
+def _functions_of(layer: Any) -> dict[str, tuple[str, Any]]:
+    """A Lambda's functions as (name, function), by their key in its configuration; none for other layers."""
+    import keras
+
+    if not isinstance(layer, keras.layers.Lambda):
+        return {}
+    given = {"function": layer.function, "output_shape": layer._output_shape, "mask": layer.mask}
+    return {key: (f"{key}_{id(layer)}", value) for key, value in given.items() if callable(value)}
+
+
+def _with_lambdas(layer: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a Lambda, or of a wrapper of one, with names in place of its functions' code."""
+    import keras
+
+    if isinstance(layer, keras.layers.Wrapper) and "layer" in config:
+        inner = config["layer"]
+        changed = _with_lambdas(layer.layer, inner["config"])
+        return config if changed is inner["config"] else {**config, "layer": {**inner, "config": changed}}
+    if not (functions := _functions_of(layer)):
+        return config
+    named = {key: {"class_name": "function", "config": n, "registered_name": n} for key, (n, _) in functions.items()}
+    return {**config, **named}
 
 
 def _short(error: Exception) -> str:

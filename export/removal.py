@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from export.errors import ExportError, InUseUnknownError, Problems
 from export.in_use import Sources
@@ -18,6 +19,8 @@ from export.retention import Retention, Use, decide
 from export.versions import doubled_versions, existing_versions
 
 Say = Callable[[str], None]
+# Of each version's folder: device, inode, and when it was last changed, in ns. One that is replaced has others.
+Seen = Mapping[Path, tuple[int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,14 @@ class Pruning:
     sources: Sources
 
 
+@dataclass(frozen=True, slots=True)
+class _Agreed:
+    """The versions of one base path that may go, and what they were when that was said."""
+
+    versions: Collection[int]
+    seen: Seen
+
+
 @dataclass(slots=True)
 class Removed:
     """What happened. versions: by base path; problems: what could not be removed, and why."""
@@ -36,6 +47,17 @@ class Removed:
     versions: dict[Path, list[int]] = field(default_factory=dict)
     stale: list[Path] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+
+
+def versions_seen(pruning: Pruning) -> Seen:
+    """What stands there now, for `remove` to tell whether it still does. Raises: OSError."""
+    paths = [path for base_path in pruning.base_paths for path in existing_versions(base_path).values()]
+    return {path: _seen(path) for path in paths}
+
+
+def _seen(path: Path) -> tuple[int, int, int]:
+    status = path.lstat()
+    return (status.st_dev, status.st_ino, status.st_ctime_ns)
 
 
 def plan(pruning: Pruning) -> dict[Path, Retention]:
@@ -58,7 +80,8 @@ def plan(pruning: Pruning) -> dict[Path, Retention]:
 def _decided(pruning: Pruning, base_path: Path) -> Retention:
     """Raises: ExportError, OSError."""
     existing = existing_versions(base_path)
-    if everything := pruning.sources.loading_all(base_path):
+    in_use = pruning.sources.look(base_path)
+    if everything := in_use.loading_all():
         raise InUseUnknownError(
             f"{base_path}: servers load all its versions ({', '.join(everything)}), so each is in use; write the "
             "policy `specific` with the versions to serve there, have the servers read it, then prune"
@@ -67,47 +90,64 @@ def _decided(pruning: Pruning, base_path: Path) -> Retention:
         Use(version, f"it has several folders ({', '.join(folders)}): remove the wrong ones by hand")
         for version, folders in doubled_versions(base_path).items()
     ]
-    return decide(existing, pruning.keep, [*pruning.sources.uses(base_path, existing), *doubled])
+    return decide(existing, pruning.keep, [*in_use.uses(existing), *doubled])
 
 
-def remove(pruning: Pruning, agreed: Mapping[Path, Collection[int]], say: Say) -> Removed:
+def remove(
+    pruning: Pruning, agreed: Mapping[Path, Collection[int]], say: Say, seen: Seen = MappingProxyType({})
+) -> Removed:
     """Remove the versions agreed on, as far as a fresh look under the locks still lets them go.
 
-    A rollout or an export that began meanwhile is so respected. Held together: the locks of every models.config's
-    folder, then the base path's, as exports and rollouts take them; none is held while files are deleted.
-    Raises: InUseUnknownError, DiskError for a lock that isn't had, OSError; nothing removed in the base path at hand.
+    A rollout or an export that began meanwhile is so respected; a version of `seen` (versions_seen, before the plan)
+    that was replaced meanwhile isn't the one agreed on. What fails once something was removed is among the problems.
+    Raises: InUseUnknownError, DiskError for a lock that isn't had, OSError; then nothing was removed.
     """
     done = Removed()
     for base_path in pruning.base_paths:
-        with contextlib.ExitStack() as deleting:
-            with contextlib.ExitStack() as locks:
-                for folder in sorted({path.resolve().parent for path in pruning.sources.config_paths}):
-                    locks.enter_context(folder_lock(folder))
-                locks.enter_context(folder_lock(base_path))
-                done.stale += remove_stale(base_path)
-                decided = plan(Pruning((base_path,), pruning.keep, pruning.sources))
-                versions = [version for version in decided[base_path].remove if version in agreed.get(base_path, ())]
-                hidden = _out_of_service(base_path, versions, deleting, done)
-            for version, path in hidden.items():
-                say(f"Deleting {base_path.name} version {version}")
-                _delete(path, done)
+        try:
+            gone = _Agreed(agreed.get(base_path, ()), seen)
+            _remove_in(base_path, pruning, gone, say, done)
+        except (ExportError, OSError) as error:
+            if not (done.versions or done.stale or done.problems):
+                raise
+            done.problems.append(f"{base_path}: {error}")
     return done
 
 
-def _out_of_service(
-    base_path: Path, versions: Collection[int], deleting: contextlib.ExitStack, done: Removed
-) -> dict[int, Path]:
+def _remove_in(base_path: Path, pruning: Pruning, agreed: _Agreed, say: Say, done: Removed) -> None:
+    """Held together: the locks of every models.config's folder, then the base path's, as exports and rollouts take
+    them, each once, since a process waits for itself too; none is held while files are deleted.
+    """
+    with contextlib.ExitStack() as deleting:
+        with contextlib.ExitStack() as locks:
+            folders = sorted({path.resolve().parent for path in pruning.sources.config_paths})
+            for folder in dict.fromkeys([*folders, base_path.resolve()]):
+                locks.enter_context(folder_lock(folder))
+            done.stale += remove_stale(base_path)
+            decided = plan(Pruning((base_path,), pruning.keep, pruning.sources))
+            versions = [version for version in decided[base_path].remove if version in agreed.versions]
+            hidden = _out_of_service(base_path, _Agreed(versions, agreed.seen), deleting, done)
+        for version, path in hidden.items():
+            say(f"Deleting {base_path.name} version {version}")
+            _delete(path, done)
+
+
+def _out_of_service(base_path: Path, agreed: _Agreed, deleting: contextlib.ExitStack, done: Removed) -> dict[int, Path]:
     """Rename each version to a name that is no number; a lock on the folder says that its deletion is in hand."""
     existing = existing_versions(base_path)
     hidden: dict[int, Path] = {}
-    for version in versions:
+    for version in agreed.versions:
+        path = existing.get(version, base_path / str(version))  # gone: by hand, which takes no lock
         target = base_path / f".{version}.removed-{secrets.token_hex(8)}"
         try:
-            if not existing[version].is_symlink():
-                deleting.enter_context(_locked(existing[version]))
-            existing[version].rename(target)
+            if path in agreed.seen and _seen(path) != agreed.seen[path]:
+                done.problems.append(f"{path}: changed since it was agreed to remove it; it was left as it is")
+                continue
+            if not path.is_symlink():
+                deleting.enter_context(_locked(path))
+            path.rename(target)
         except OSError as error:
-            done.problems.append(f"{existing[version]}: {error.strerror or error}; it was left as it is")
+            done.problems.append(f"{path}: {error.strerror or error}; it was left as it is")
         else:
             hidden[version] = target
             done.versions.setdefault(base_path, []).append(version)
@@ -130,7 +170,7 @@ def _delete(path: Path, done: Removed) -> None:
     """Delete what no server sees any more; what can't be is left to the next prune or export."""
     try:
         if path.is_symlink() or not path.is_dir():
-            path.unlink()
+            path.unlink(missing_ok=True)  # an export may have cleaned it up: nothing locks a link
         else:
             shutil.rmtree(path)
     except OSError as error:

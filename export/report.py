@@ -10,6 +10,7 @@ from rich.text import Text
 
 from export.gate.table import step_rows
 from export.run import Exported
+from export.version_facts import variant_words
 
 
 def print_report(exported: Exported, console: Console) -> None:
@@ -58,6 +59,8 @@ def verdict_text(verdict: dict[str, Any]) -> Text:
 
 
 def variant_words(content: dict[str, Any]) -> str:
-    """Name a variant: `float32`, or `bfloat16, structured:0.5`."""
+    """Name a variant: `float32`, or `bfloat16, structured:0.5, xla`."""
     variant = content["variant"]
-    return ", ".join(part for part in (variant["precision"], variant["prune"]) if part)
+    return ", ".join(
+        part for part in (variant["precision"], variant["prune"], "xla" if variant["xla"] else None) if part
+    )

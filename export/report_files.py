@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from export.gate import timing
-from export.gate.judge import LEAST_SHRINKING, LEAST_SPEEDUP
-from export.gate.statistics import CONFIDENCE, RESAMPLES
+from export.gate.bounds import LEAST_AGREEMENT, LEAST_SHRINKING, LEAST_SPEEDUP
+from export.gate.statistics import CONFIDENCE
 from export.report_page import page
 
 REPORT_JSON = "report.json"
@@ -41,9 +41,9 @@ def measuring() -> dict[str, object]:
         "throughput_slices": timing.SLICES,
         "throughput_slice_s": timing.SLICE_S,
         "confidence": CONFIDENCE,
-        "resamples": RESAMPLES,
         "least_speedup": LEAST_SPEEDUP,
         "least_shrinking": LEAST_SHRINKING,
+        "least_agreement": LEAST_AGREEMENT,
     }
 
 

@@ -134,7 +134,8 @@ def _widths(groups: Sequence[Mapping[str, Any]]) -> Picture:
     places = range(len(shown))
     axes.barh(places, [one["width_before"] for one in shown], color=INK, alpha=0.18, height=0.7, label="before")
     axes.barh(places, [one["width_after"] for one in shown], color=colour(0), height=0.7, label="after")
-    axes.set_yticks(places, [_short(" + ".join(one["layers"])) for one in shown], fontsize=8)
+    names = [_short(" + ".join(one["layers"])) for one in shown]
+    axes.set_yticks(places, names, fontsize=8, parse_math=False)  # a layer's name may hold `$`
     axes.invert_yaxis()
     axes.set_xlabel("channels or units")
     legend(axes, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,9 +29,11 @@ from export.serving_files import (
     prepared_serving_files,
     write_per_model_batching,
 )
+from export.signals import check_not_stopped
 from export.source import Source, check_source_path, load_source
-from export.space import check_export_space, estimate_bytes, size_of
+from export.space import check_export_space, estimate_bytes, rows_bytes, size_of
 from export.steps import WrittenStep, write_steps
+from export.temporary import base_folder, temporary_folder, temporary_root
 from export.variants import Model, Variant, build_variant, float32_model
 from export.versions import check_signature, check_version_is_free
 from export.warmup import replay_warmup, write_warmup
@@ -75,14 +76,15 @@ def precheck(options: ExportOptions) -> None:
 
 
 def run_export(options: ExportOptions, say: Say) -> Exported:
-    """Export one version; `say` is told each step in plain words.
+    """Export one version; `say` is told each step in plain words, and after a signal none.
 
     Raises: VariantRefusedError when the gate refuses it; PublishedError when the version is published but a serving
     file isn't written; InterruptedExportError, which says how far it came; any other ExportError. Unless the message
     says otherwise nothing is published and nothing else changed, save a base folder that was missing.
     """
     done = Publication()
-    with failures_told(options.out_dir, done):
+    say = _until_stopped(say)
+    with failures_told(options.out_dir, done), temporary_root() as done.temporary:
         precheck(options)
         check_serving_files(options)
         work = _prepare(options, say)
@@ -98,6 +100,16 @@ def run_export(options: ExportOptions, say: Say) -> Exported:
                 return Exported(version_dir, content, done.files.put_in_place())
 
 
+def _until_stopped(say: Say) -> Say:
+    """A signal whose error a library swallowed takes effect at the next step. Raises: InterruptedExportError."""
+
+    def told(text: str) -> None:
+        check_not_stopped()
+        say(text)
+
+    return told
+
+
 def _prepare(options: ExportOptions, say: Say) -> Work:
     """Load what was given and build what was asked for; nothing is written yet."""
     say(f"Loading {options.model_path}")
@@ -110,17 +122,19 @@ def _prepare(options: ExportOptions, say: Say) -> Work:
         preprocess = preprocessing(load_spec(options.preprocess_path, signature), signature)
     data = load_data(options.data_path, signature) if options.data_path else None
     check_signature(options.out_dir / options.name, options.name, signature, options.allow_signature_change, notes)
-    _check_space(options, source)
+    _check_space(options, source, data)
     return Work(source, base, build_variant(base, options, data, notes, say), preprocess, data, notes)
 
 
-def _check_space(options: ExportOptions, source: Source) -> None:
-    """Room for the version and, in the folder for temporary files, for what it is compared with and made from."""
+def _check_space(options: ExportOptions, source: Source, data: Data | None) -> None:
+    """Room for the version; in the folder for temporary files, for what it is compared with, made from and tuned on."""
     beside = [options.prune is not None, options.precision is not Precision.FLOAT32, options.server.is_xla]
     beside.append(options.precision.is_tflite or options.precision is Precision.INT8)  # the float32 to quantize
     is_file = options.model_path.exists()
     source_bytes = size_of(options.model_path) if is_file else FLOAT32_BYTES * source.parameters
-    check_export_space(options.out_dir, estimate_bytes(source_bytes, sum(beside), options.is_dry_run))
+    training_bytes = rows_bytes(data.train) if data is not None and options.prune is not None else 0
+    needed = estimate_bytes(source_bytes, sum(beside), options.is_dry_run, training_bytes)
+    check_export_space(options.out_dir, base_folder(), needed)
 
 
 def _fill(staging: Staging, options: ExportOptions, work: Work, say: Say) -> dict[str, object]:
@@ -134,8 +148,8 @@ def _fill(staging: Staging, options: ExportOptions, work: Work, say: Say) -> dic
         work.notes.append(f"removed what dead exports left: {names}")
     rows = work.data.test.inputs if work.data is not None else None
     last = work.variant.steps[-1]
-    with tempfile.TemporaryDirectory(prefix="tidegate-export-") as others:
-        written = write_steps(work.variant, Path(others), folder, work.preprocess, work.data, work.notes, say)
+    with temporary_folder("steps") as others:
+        written = write_steps(work.variant, others, folder, work.preprocess, work.data, work.notes, say)
         verify_preprocess(folder, last.model.servable, work.preprocess, last.precision, rows)
         work.notes.extend(gpu_memory_notes(options, folder))
         figures, verdict = _judged(options, work, written, say)

@@ -10,7 +10,9 @@ from typing import Any
 
 from export.augmentation import training_parts_off
 from export.errors import BadModelFileError, Problems, UnservableModelError
+from export.options import Precision
 from export.signature import SERVING_DEFAULT, Signature, TensorInfo
+from export.tolerance import coarsest_arithmetic
 
 # The only names a Python keyword argument, and so a SavedModel signature, can carry.
 _ALIAS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -21,11 +23,13 @@ class Servable:
     """A function from inputs by alias to outputs by alias.
 
     resources: given the traced function, the objects TensorFlow must save with it when it can't be frozen.
+    arithmetic: the coarsest floats that the model itself computes in (BFLOAT16 under the policy mixed_bfloat16).
     """
 
     call: Callable[[Mapping[str, Any]], dict[str, Any]]
     signature: Signature
     resources: Callable[[Any], Any]
+    arithmetic: Precision = Precision.FLOAT32
 
 
 def servable_from_keras(model: Any, output_dtypes: Mapping[str, str] | None = None) -> Servable:
@@ -60,7 +64,8 @@ def servable_from_keras(model: Any, output_dtypes: Mapping[str, str] | None = No
         {a: TensorInfo(dtypes[a], tuple(t.shape)) for a, t in zip(outputs, model.outputs, strict=True)},
     )
     check_batch_dimension(model.name, signature)
-    return Servable(call, signature, lambda concrete: _keras_resources(model, concrete))
+    arithmetic = coarsest_arithmetic(str(layer.compute_dtype) for layer in model._flatten_layers())
+    return Servable(call, signature, lambda concrete: _keras_resources(model, concrete), arithmetic)
 
 
 def _refuse_stateful(model: Any) -> None:
@@ -155,8 +160,21 @@ def servable_from_saved_model(restored: Any, path: object) -> Servable:
         raise UnservableModelError(f"{path}: input names {bad} can't be kept; names are made of A-Z a-z 0-9 _")
     check_batch_dimension(str(path), signature)
     return Servable(
-        lambda inputs: dict(function(**inputs)), signature, lambda concrete: _restored_resources(restored, concrete)
+        lambda inputs: dict(function(**inputs)),
+        signature,
+        lambda concrete: _restored_resources(restored, concrete),
+        coarsest_arithmetic(_graph_dtypes(function)),
     )
+
+
+def _graph_dtypes(function: Any) -> set[str]:
+    """Names of the dtypes in the graph of a restored function and of all it calls."""
+    import tensorflow as tf
+
+    graph = function.graph.as_graph_def()
+    nodes = [*graph.node, *(node for inner in graph.library.function for node in inner.node_def)]
+    numbers = {value.type for node in nodes for value in node.attr.values() if value.HasField("type")}
+    return {tf.as_dtype(number).name for number in numbers}
 
 
 def _restored_resources(restored: Any, concrete: Any) -> list[Any]:

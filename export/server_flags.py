@@ -12,10 +12,10 @@ import textwrap
 from dataclasses import dataclass
 
 from export.options import ServerFacts
+from export.out_names import SESSION_CONFIG
 
 GRPC_PORT = 8500
 REST_PORT = 8501
-SESSION_CONFIG = "session.config"
 # What all servers on a GPU may take; the rest is for CUDA's context and libraries, which are counted in no share.
 USABLE_SHARE = 0.85
 _COMMENT_COLUMNS = 118

@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.errors import BadServingFileError
-from export.file_change import FileChange, flag_notes, served_dir_of
-from export.models_config import MODELS_CONFIG, merge_model, models_config_text, read_models_config
+from export.file_change import FileChange, flag_notes, is_per_model_batching, larger_batch_notes, served_dir_of
+from export.models_config import merge_model, models_config_text, read_models_config
 from export.options import ExportOptions
+from export.out_names import BATCHING_PARAMETERS, MODELS_CONFIG, MONITORING_CONFIG, SERVER_FLAGS, SESSION_CONFIG
 from export.publish import folder_lock, sync_path
-from export.server_flags import SESSION_CONFIG, flags_text
+from export.server_flags import flags_text
 from export.serving_texts import batching_text, monitoring_text, per_model_batching_text, session_text
+from export.signals import removing
 from export.version_needs import PER_MODEL_BATCHING, server_needs
-
-BATCHING_PARAMETERS = "batching_parameters.txt"
-MONITORING_CONFIG = "monitoring.config"
-SERVER_FLAGS = "tensorflow_serving.flags"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,8 @@ def prepared_serving_files(options: ExportOptions, version: int) -> Iterator[Pre
             prepared.write()
             yield prepared
         finally:
-            prepared.discard()
+            with removing():
+                prepared.discard()
 
 
 def planned_serving_files(options: ExportOptions, version: int) -> ServingFiles:
@@ -126,6 +125,9 @@ def _texts(options: ExportOptions, version: int, notes: list[str]) -> dict[Path,
     notes += needs.notes
     flags = flags_text(served_dir, options.server, needs.flags)
     notes += flag_notes(flags_path.name, flags_before, flags)
+    if not is_per_model_batching(flags_before or ""):
+        batching_before = _text_of(options.out_dir / BATCHING_PARAMETERS)
+        notes += larger_batch_notes(BATCHING_PARAMETERS, batching_before, options.max_batch_size, version)
     session = {options.out_dir / SESSION_CONFIG: session_text()} if options.server.is_memory_growth else {}
     return {
         options.out_dir / BATCHING_PARAMETERS: batching_text(needs.allowed_batch_sizes, options.server),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 from export.signature import TensorInfo
+
+_HOLDING = threading.Lock()  # two that hold would give each other's file back as the stderr
 
 
 def start_tensorflow() -> None:
@@ -20,7 +23,7 @@ def start_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import logging
 
-    with _stderr_held():
+    with stderr_held():
         import keras  # noqa: F401 - imported here so that later imports find it started
         import tensorflow as tf
 
@@ -32,10 +35,10 @@ def start_tensorflow() -> None:
 
 
 @contextlib.contextmanager
-def _stderr_held() -> Iterator[None]:
-    """Keep what is written to file descriptor 2; write it out after all when the body raises."""
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as held:
+def stderr_held() -> Iterator[None]:
+    """Keep what is written to file descriptor 2; write it out after all when the body raises. One thread at a time."""
+    with _HOLDING, tempfile.TemporaryFile() as held:
+        saved = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,24 @@ TOLERANCES = {
     Precision.TFLITE_DYNAMIC: Tolerance(0.1, 0.5, True),  # activations are scaled by the range of the batch they share
     Precision.TFLITE_FLOAT16: Tolerance(1e-3, 0.02, True),  # weights of 11 bits, computed in float32
 }
+
+
+_COARSEST_FIRST = (Precision.BFLOAT16, Precision.FLOAT16)  # 8 bits, 11 bits
+
+
+def coarsest_arithmetic(dtypes: Iterable[str]) -> Precision:
+    """The coarsest of the float dtypes that a model computes in; FLOAT32 for all finer ones."""
+    found = set(dtypes)
+    return next((one for one in _COARSEST_FIRST if one.value in found), Precision.FLOAT32)
+
+
+def tolerance_of(precision: Precision, arithmetic: Precision) -> Tolerance:
+    """The bounds of a version: those of its precision, or of the source's own arithmetic where that is coarser.
+
+    arithmetic: what the model itself computes in, such as bfloat16 under Keras' policy mixed_bfloat16.
+    """
+    wanted, own = TOLERANCES[precision], TOLERANCES[arithmetic]
+    return Tolerance(max(wanted.rows, own.rows), max(wanted.source, own.source), wanted.is_lossy or own.is_lossy)
 
 
 def difference_ratio(left: Array, right: Array) -> float:

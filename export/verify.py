@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from export.errors import UnservableModelError
 from export.options import Precision
-from export.sample import sample_rows
+from export.sample import different_rows, is_constant, random_rows, sample_rows
 from export.servable import Servable
 from export.serving import open_served
-from export.signature import differences
-from export.tolerance import TOLERANCES, difference_ratio, is_discrete
+from export.signature import Signature, TensorInfo, differences
+from export.tolerance import difference_ratio, is_discrete, tolerance_of
 
 Array = npt.NDArray[Any]
 Answer = Callable[[Mapping[str, Array]], dict[str, Array]]
@@ -27,17 +27,21 @@ def verify_saved_model(
 ) -> None:
     """Run `serving_default` on 3 rows, together and alone: both agree, and agree with the function that was written.
 
-    version_dir: a SavedModel or a TensorFlow Lite version. data: rows by input alias; without it random ones are made.
+    version_dir: a SavedModel or a TensorFlow Lite version. data: rows by input alias, of which different ones are
+    picked; without it random ones are made. Inputs that are the same in all data rows hide rows that meet: with random
+    numbers in these, rows are answered together and alone once more.
     Raises: UnservableModelError naming the first promise that is broken.
     """
     import tensorflow as tf
 
-    tolerance = TOLERANCES[precision]
-    inputs = sample_rows(servable.signature, ROWS, data)
+    tolerance = tolerance_of(precision, servable.arithmetic)
+    inputs = trial_rows(servable.signature, data)
     with open_served(version_dir) as served:
         if found := differences(servable.signature, served.signature):
             raise UnservableModelError(f"the written signature differs from the model's: {'; '.join(found)}")
         together = rows_together_and_alone(served.predict, inputs, tolerance.rows)
+        if constant := _constant_numbers(inputs):
+            _try_other_numbers(served.predict, servable.signature, inputs, constant, tolerance.rows)
     source = servable.call({alias: tf.constant(rows) for alias, rows in inputs.items()})
     for alias, rows in together.items():
         if tolerance.is_lossy and is_discrete(rows):
@@ -47,6 +51,32 @@ def verify_saved_model(
                 f"output {alias!r}: the written model differs from its source by {ratio:.2g} of its range "
                 f"(allowed for {precision.value}: {tolerance.source:g})"
             )
+
+
+def trial_rows(signature: Signature, data: Mapping[str, Array] | None) -> dict[str, Array]:
+    """The rows to try a version with, by alias: data rows that differ, or random ones."""
+    return sample_rows(signature, ROWS, different_rows(data, ROWS) if data is not None else None)
+
+
+def _constant_numbers(inputs: Mapping[str, Array]) -> list[str]:
+    """Inputs whose rows are all alike; not texts, since a model may take few of them (encoded images, say)."""
+    return sorted(alias for alias, rows in inputs.items() if rows.dtype != object and is_constant(rows))
+
+
+def _try_other_numbers(
+    answer: Answer, signature: Signature, inputs: Mapping[str, Array], constant: Sequence[str], tolerance: float
+) -> None:
+    """Answer rows together and alone with random numbers in the constant inputs. Raises: UnservableModelError."""
+    rng = np.random.default_rng(0)
+    infos = {alias: TensorInfo(signature.inputs[alias].dtype, inputs[alias].shape) for alias in constant}
+    made = {alias: random_rows(info, ROWS, rng) for alias, info in infos.items()}
+    try:
+        rows_together_and_alone(answer, {**inputs, **made}, tolerance)
+    except UnservableModelError as error:
+        raise UnservableModelError(
+            f"{error}. (Tried with random numbers in {', '.join(constant)}, since all test rows are alike there; if "
+            "the model can't take such numbers, give test rows that differ)"
+        ) from error
 
 
 def rows_together_and_alone(answer: Answer, inputs: Mapping[str, Array], tolerance: float) -> dict[str, Array]:

@@ -77,11 +77,12 @@ def read_manifest(version_dir: Path) -> dict[str, Any] | None:
 
 
 def variant_words(manifest: dict[str, Any]) -> str | None:
-    """`float32`, or `bfloat16, structured:0.5`; None when export.json doesn't say."""
+    """`float32`, or `bfloat16, structured:0.5, xla`; None when export.json doesn't say."""
     variant = manifest.get("variant")
     if not isinstance(variant, dict):
         return None
-    return ", ".join(str(variant[key]) for key in ("precision", "prune") if variant.get(key)) or None
+    words = [str(variant[key]) for key in ("precision", "prune") if variant.get(key)]
+    return ", ".join([*words, *(["xla"] if variant.get("xla") is True else [])]) or None
 
 
 def verdict_words(manifest: dict[str, Any]) -> str | None:

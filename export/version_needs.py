@@ -8,6 +8,7 @@ from typing import Any
 
 from export.in_use import served_by
 from export.options import ExportOptions
+from export.served_folders import ServedFolder
 from export.server_flags import VersionNeeds
 from export.signature import is_tflite_version
 from export.version_facts import read_manifest
@@ -60,7 +61,7 @@ def server_needs(options: ExportOptions, version: int, config: Any) -> ServerNee
 
 def _loaded(config: Any, base_path: Path, existing: set[int]) -> set[int]:
     """The versions a server with this configuration loads at its next start."""
-    return {use.version for use in served_by(config, base_path, "models.config").uses(existing)}
+    return {use.version for use in served_by(config, ServedFolder.of(base_path), "models.config").uses(existing)}
 
 
 def _is_xla(manifest: dict[str, Any]) -> bool:

@@ -56,7 +56,9 @@ def write_saved_model(
     for name, extra in preprocess.items():
         signatures[name] = _traced(_prepared(extra, call), extra.inputs)
         refuse_random_ops(signatures[name])
-    tf.saved_model.save(module, str(target), signatures=signatures)
+    # A served model answers and never learns. Keras' own int8 layers have gradients TensorFlow can't write.
+    save_options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(target), signatures=signatures, options=save_options)
     return frozen is not None
 
 

@@ -37,6 +37,11 @@ def _users(function: Decorated) -> Decorated:
         "--state-dir", "state_dirs", multiple=True, type=_PATH,
         help="A gateway's: its rollouts are in use. Repeatable.  [default: .tidegate, where there is one]",
     )(function)  # fmt: skip
+    function = click.option(
+        "--served-folder", "served_folders", multiple=True, metavar="NAME=FOLDER",
+        help="The folder here of an entry of models.config whose path only its server knows; NAME=- for none in --out. "
+        "Repeatable.",
+    )(function)  # fmt: skip
     return click.option(
         "--models-config", "config_paths", multiple=True, type=_PATH,
         help="The servers' --model_config_file. Repeatable.  [default: OUT/models.config, and those of --config]",
@@ -102,10 +107,13 @@ def prune(keep: int, dry_run: bool, yes: bool, as_json: bool, **asked: Any) -> N
     _require()
     with _errors_told():
         from cli.version_words import print_plan, print_removed
-        from export.removal import Pruning, plan, remove
+        from export.removal import Pruning, plan, remove, versions_seen
+        from export.served_folders import distinct
         from export.versions import temporary_dirs
 
-        pruning = Pruning(tuple(_base_paths(asked["out_dir"], asked["name"])), keep, _sources(asked))
+        base_paths = distinct(_base_paths(asked["out_dir"], asked["name"]))
+        pruning = Pruning(tuple(base_paths), keep, _sources(asked))
+        seen = versions_seen(pruning)
         decided = plan(pruning)
         is_needed = any(each.remove for each in decided.values())
         has_work = is_needed or any(temporary_dirs(path) for path in pruning.base_paths)
@@ -116,7 +124,7 @@ def prune(keep: int, dry_run: bool, yes: bool, as_json: bool, **asked: Any) -> N
         if is_needed:
             _agreed(yes)
         agreed = {path: each.remove for path, each in decided.items()}
-        removed = remove(pruning, agreed, lambda text: click.echo(text, err=True))
+        removed = remove(pruning, agreed, lambda text: click.echo(text, err=True), seen)
         print_removed(removed, as_json)
     if removed.problems:
         raise SystemExit(1)
@@ -153,7 +161,7 @@ def _sources(asked: dict[str, Any]) -> Sources:
     """Raises: InUseUnknownError."""
     from cli.gateway_uses import GatewayUses, models_config_paths
     from export.in_use import Sources
-    from export.models_config import MODELS_CONFIG
+    from export.out_names import MODELS_CONFIG
 
     config_paths: tuple[Path, ...] = asked["config_paths"]
     if not config_paths:
@@ -163,7 +171,27 @@ def _sources(asked: dict[str, Any]) -> Sources:
     state_dirs: tuple[Path, ...] = asked["state_dirs"]
     if not state_dirs and DEFAULT_STATE_DIR.exists():
         state_dirs = (DEFAULT_STATE_DIR,)
-    return Sources(config_paths, GatewayUses(state_dirs, asked["configs"]))
+    gateways = GatewayUses(state_dirs, asked["configs"])
+    return Sources(config_paths, gateways, gateways.models, _told(asked["served_folders"]))
+
+
+def _told(words: tuple[str, ...]) -> dict[str, Path | None]:
+    """Read --served-folder; exits naming every one that can't be right."""
+    told: dict[str, Path | None] = {}
+    problems: list[str] = []
+    for each in words:
+        name, _, folder = each.partition("=")
+        if not (name and folder):
+            problems.append(f"--served-folder {each}: wanted NAME=FOLDER, or NAME=- for none in --out")
+        elif name in told:
+            problems.append(f"--served-folder {each}: {name} was told already")
+        elif folder != "-" and not Path(folder).is_dir():
+            problems.append(f"--served-folder {each}: no such folder here; {name}=- if it is none in --out")
+        else:
+            told[name] = None if folder == "-" else Path(folder)
+    if problems:
+        _refuse("\n".join(problems))
+    return told
 
 
 @contextlib.contextmanager

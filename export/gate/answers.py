@@ -23,19 +23,15 @@ def class_output(signature: Signature) -> str | None:
     return outputs[0][0]
 
 
-def predicted_classes(scores: Array) -> Array:
-    """Classes (rows,) of scores (rows, classes), or of one number a row: whole, the class; a score, 1 from 0.5 on."""
+def predicted_classes(scores: Array, threshold: float) -> Array:
+    """Classes (rows,) of scores (rows, classes), or of one number a row: a class, or a score, 1 from `threshold` on.
+
+    threshold: as scores.threshold_of tells it of the baseline, for all versions alike.
+    """
     if scores.ndim == 2 and scores.shape[1] > 1:
         return np.asarray(scores.argmax(axis=1))
     one_each = scores.reshape(len(scores))
-    return one_each.astype(np.int64) if one_each.dtype.kind in "biu" else (one_each >= 0.5).astype(np.int64)
-
-
-def are_probabilities(scores: Array) -> bool:
-    """Whether each row of (rows, classes) holds shares that sum to 1: then its highest is its class."""
-    if scores.ndim != 2 or scores.shape[1] < 2 or scores.dtype.kind != "f":
-        return False
-    return bool((scores >= -1e-3).all() and (np.abs(scores.sum(axis=1) - 1) < 1e-2).all())
+    return one_each.astype(np.int64) if one_each.dtype.kind in "biu" else (one_each >= threshold).astype(np.int64)
 
 
 def is_real(values: Array) -> bool:

@@ -35,7 +35,10 @@ def figures_json(one: Figures) -> dict[str, object]:
         },
         "speedup": _estimate(one.speedup),
         "accuracy": {
-            "ratio": _estimate(one.accuracy.ratio, 6), "rows": one.accuracy.rows, "reason": one.accuracy.reason
+            "ratio": _estimate(one.accuracy.ratio, 6),
+            "rows": one.accuracy.rows,
+            "reason": one.accuracy.reason,
+            "commonest": None if one.accuracy.commonest is None else round(one.accuracy.commonest, 6),
         },
         "difference": _difference(one.difference),
         "agreement": _agreement(one.agreement),

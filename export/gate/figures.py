@@ -29,11 +29,15 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """The share of held-out rows answered right; None with the reason in words."""
+    """The share of held-out rows answered right; None with the reason in words.
+
+    commonest: the share of the commonest label, which a version that always answers that one would get right.
+    """
 
     ratio: Estimate | None
     rows: int
     reason: str | None = None
+    commonest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

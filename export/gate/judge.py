@@ -7,21 +7,16 @@ import math
 from dataclasses import dataclass
 from typing import assert_never
 
-from export.gate.figures import Estimate, Figures
+from export.gate.bounds import LEAST_AGREEMENT, LEAST_SHRINKING, LEAST_SPEEDUP
+from export.gate.figures import Accuracy, Estimate, Figures
 from export.gate.trade import costs, gains, ratio
 from export.options import GateRules, Require
 
-# Speed is the geometric mean of the speed-ups over all batch sizes measured: joined calls come in every size, and no
-# single one stands for them. A gain counts when the interval of paired rounds lies wholly above 1, so that noise alone
-# makes no variant "faster" (nor, below 1, "slower"), and is 2 % at least: less comes of where code happens to lie.
-LEAST_SPEEDUP = 1.02
-# Size is what a server reads from the disk and holds: 2 % at least, for names and padding already move one percent.
-LEAST_SHRINKING = 1.02
 _ROUNDING = 1e-9  # of shares of rows, so that a drop of exactly the bound passes
 
 
 class Speed(enum.Enum):
-    """How a variant's latency stands to float32's."""
+    """How a variant's latency stands to float32's, over all batch sizes: joined calls come in every size."""
 
     FASTER = "faster"
     AS_FAST = "as fast"
@@ -92,8 +87,8 @@ def judge(baseline: Figures, variant: Figures, rules: GateRules) -> Verdict:
     speed = speed_of(variant.speedup)
     size_ratio = ratio(baseline.size_bytes, variant.size_bytes)
     is_smaller = size_ratio >= LEAST_SHRINKING
-    drop, drop_of = accuracy_drop(variant)
-    reasons = [*_broken(variant), *_too_inaccurate(drop, drop_of, rules)]
+    drop, drop_of = accuracy_drop(baseline, variant, rules)
+    reasons = [*_broken(variant), *_too_inaccurate(drop, drop_of, rules), *_unlike_float32(variant, rules)]
     reasons += _not_better(speed, is_smaller, variant.speedup, size_ratio, rules.require)
     return Verdict(
         rules, speed, is_smaller, variant.speedup, size_ratio, drop, drop_of, tuple(reasons),
@@ -106,20 +101,43 @@ def speed_of(speedup: Estimate) -> Speed:
     """Faster or slower only by what noise can't explain; a speed-up that is no number is slower."""
     if speedup.value >= LEAST_SPEEDUP and speedup.low > 1:
         return Speed.FASTER
-    if math.isnan(speedup.value) or (speedup.value < 1 and speedup.high < 1):
+    if math.isnan(speedup.value) or (speedup.value <= 1 / LEAST_SPEEDUP and speedup.high < 1):
         return Speed.SLOWER
     return Speed.AS_FAST
 
 
-def accuracy_drop(variant: Figures) -> tuple[Estimate | None, str | None]:
-    """Share of held-out rows lost, and by what: right answers, or where they aren't known the same ones."""
-    if variant.difference is not None:
+def accuracy_drop(baseline: Figures, variant: Figures, rules: GateRules) -> tuple[Estimate | None, str | None]:
+    """Share of held-out rows lost, and by what: right answers, or where these tell nothing the same ones."""
+    if variant.difference is not None and not is_blind(baseline.accuracy, variant.accuracy, rules):
         one = variant.difference.ratio
         return Estimate(0 - one.value, 0 - one.high, 0 - one.low), "accuracy"
     if variant.agreement is not None and variant.agreement.is_held_out:
         one = variant.agreement.ratio
         return Estimate(1 - one.value, 1 - one.high, 1 - one.low), "agreement"
     return None, None
+
+
+def is_blind(baseline: Accuracy, variant: Accuracy, rules: GateRules) -> bool:
+    """Whether accuracy can't tell a sound variant from one that always answers the commonest class.
+
+    So it is where float32 is right hardly more often than that: labels that aren't this model's, outputs that aren't
+    classes, nearly all rows of one class. Not so when the variant itself is surely right more often.
+    """
+    if baseline.ratio is None or baseline.commonest is None:
+        return False
+    is_surely_better = variant.ratio is not None and variant.ratio.low > baseline.commonest
+    return baseline.ratio.value - baseline.commonest <= rules.max_accuracy_drop and not is_surely_better
+
+
+def _unlike_float32(variant: Figures, rules: GateRules) -> list[str]:
+    """Rows made at random show what is broken, though not what is inaccurate."""
+    one = variant.agreement
+    if one is None or one.is_held_out or one.ratio.value >= min(LEAST_AGREEMENT, 1 - rules.max_accuracy_drop):
+        return []
+    return [
+        f"{1 - one.ratio.value:.2%} of {one.rows} rows made at random are answered otherwise than by float32: it seems "
+        "broken; --data shows what it does with your rows"
+    ]
 
 
 def _broken(variant: Figures) -> list[str]:
@@ -173,7 +191,18 @@ def _notes(
     elif drop.low <= bound < drop.value:
         notes.append(f"the loss may be as low as {drop.low * 100:.2f} points (95 % interval): more rows would tell")
     if drop_of == "agreement" and variant.agreement is not None:
-        notes.append(f"without labels that fit, answers are compared with float32's: {variant.agreement.way}")
+        notes.append(
+            f"{_why_not_labels(baseline.accuracy)}, answers are compared with float32's: {variant.agreement.way}"
+        )
     if baseline.broken_rows:
         notes.append(f"float32 itself answers {baseline.broken_rows} rows with NaN or infinity")
     return notes
+
+
+def _why_not_labels(accuracy: Accuracy) -> str:
+    if accuracy.ratio is None or accuracy.commonest is None:
+        return "without labels that fit"
+    return (
+        f"float32 is right on {accuracy.ratio.value:.2%} of the rows, and always answering their commonest class on "
+        f"{accuracy.commonest:.2%}: the labels tell too little, or aren't this model's; so"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from export.data import Split
 from export.errors import MeasureError
@@ -13,9 +13,8 @@ from export.gate.figures import Candidate, Estimate, Figures, Latency, LoadTime,
 from export.gate.memory import MemoryProbe
 from export.gate.sizes import size_compressed, size_on_disk
 from export.gate.statistics import quartiles, speedups
-from export.gate.timing import callers, time_callers, time_calls, time_loads
-from export.runtime import Array
-from export.serving import Served, open_served
+from export.gate.timing import Rounds, callers, time_callers, time_loads_and_calls
+from export.serving import open_served
 
 Say = Callable[[str], None]
 
@@ -37,15 +36,14 @@ def measure_candidates(
         probe.ask(candidates, sizes[-1], rows)
         compressed = [size_compressed(one.version_dir) for one in candidates]
         stack.enter_context(_failures_told(candidates))
-        served = [stack.enter_context(open_served(one.version_dir)) for one in candidates]
-        evaluations = evaluate(served, split)
+        evaluations = _answers(candidates, split)
         memories = probe.collect()
-        loads = time_loads(candidates)
-        speeds = _speeds(served, sizes, rows)
-        rates = time_callers(candidates, served, sizes[-1], rows)
+        timed = time_loads_and_calls(candidates, sizes, rows)
+        rates = time_callers(candidates, sizes[-1], rows)
+    speeds = _speeds(timed.calls, sizes, len(candidates))
     throughputs = _throughputs(rates, sizes[-1])
     return [
-        _figures(one, compressed[n], evaluations[n], memories[n], loads[n], speeds[n], throughputs[n])
+        _figures(one, compressed[n], evaluations[n], memories[n], timed.loads[n], speeds[n], throughputs[n])
         for n, one in enumerate(candidates)
     ]
 
@@ -65,20 +63,26 @@ def _failures_told(candidates: Sequence[Candidate]) -> Iterator[None]:
         ) from error
 
 
+def _answers(candidates: Sequence[Candidate], split: Split | None) -> list[Evaluation]:
+    """Of versions that are closed again, so that no two loads of one lie in the memory."""
+    with contextlib.ExitStack() as stack:
+        served = [stack.enter_context(open_served(one.version_dir)) for one in candidates]
+        return evaluate(served, split)
+
+
 def _speeds(
-    served: Sequence[Served], sizes: Sequence[int], rows: Mapping[str, Array] | None
+    calls: Sequence[Sequence[Rounds]], sizes: Sequence[int], count: int
 ) -> list[tuple[tuple[Latency, ...], Estimate | None]]:
-    """Latencies by size for each version, and how many times faster it is than the first over all sizes."""
-    times = [time_calls(served, size, rows) for size in sizes]  # [size][version][round]
+    """Latencies by size for each of `count` versions, and how many times faster it is than the first over all sizes."""
     found = []
-    for place in range(len(served)):
-        mine = [of_size[place] for of_size in times]
+    for place in range(count):
+        mine = [[of_size[place] for of_size in of_load] for of_load in calls]  # [load][size][round]
         each: Sequence[Estimate | None] = [None] * len(sizes)
         overall = None
         if place > 0:
-            each, overall = speedups([of_size[0] for of_size in times], mine)
-        latencies = tuple(map(_latency, sizes, mine, each))
-        found.append((latencies, overall))
+            each, overall = speedups([[of_size[0] for of_size in of_load] for of_load in calls], mine)
+        all_rounds = [[one for of_load in mine for one in of_load[number]] for number in range(len(sizes))]
+        found.append((tuple(map(_latency, sizes, all_rounds, each)), overall))
     return found
 
 

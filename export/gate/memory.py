@@ -19,9 +19,11 @@ import numpy as np
 
 from export.errors import MeasureError
 from export.gate.figures import Candidate, Memory
+from export.gate.sizes import served_files
 from export.runtime import Array
 
-TIMEOUT_S = 120.0  # imports (5 s), then a load and a call of each version
+TIMEOUT_S = 120.0  # of each version: imports (5 s), a load, a call ...
+SLOWEST_BYTES_PER_S = 10_000_000  # ... and as much longer as its files take to be read from a slow disk
 _REPORT_BYTES = 600
 _CHUNK_BYTES = 65536
 
@@ -37,11 +39,16 @@ class MemoryProbe:
         self._folder = tempfile.TemporaryDirectory(prefix="tidegate-memory-")
         self._asked: tuple[Sequence[Candidate], int] = ((), 0)
         self.is_idle = True  # what was asked is collected
-        with self._errors.open("wb") as errors:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", "export.gate.probe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=errors, bufsize=0, start_new_session=True, cwd=Path(__file__).parents[2], env=_environment(),
-            )  # fmt: skip
+        self._answers_pipe, theirs = os.pipe()  # its own, for libraries print what they like on stdout
+        try:
+            with self._errors.open("wb") as errors:
+                self._child = subprocess.Popen(
+                    [sys.executable, "-m", "export.gate.probe", str(theirs)], stdin=subprocess.PIPE, stdout=errors,
+                    stderr=errors, bufsize=0, start_new_session=True, pass_fds=[theirs],
+                    cwd=Path(__file__).parents[2], env=_environment(),
+                )  # fmt: skip
+        finally:
+            os.close(theirs)
 
     @property
     def _errors(self) -> Path:
@@ -81,23 +88,21 @@ class MemoryProbe:
         return [Memory(one["loaded_bytes"], one["called_bytes"], rows) for one in answers]
 
     def _answers(self) -> list[dict[str, Any]]:
-        """The answer's line; libraries may print lines of their own before it."""
-        buffered, stop = b"", time.monotonic() + TIMEOUT_S
-        pipe = self._child.stdout
+        """The answer's line."""
+        limit = _limit_s(self._asked[0])
+        buffered, stop = b"", time.monotonic() + limit
         with selectors.DefaultSelector() as selector:
-            if pipe is not None:
-                selector.register(pipe, selectors.EVENT_READ)
-            while selector.select(max(stop - time.monotonic(), 0)) and pipe is not None:
-                chunk = os.read(pipe.fileno(), _CHUNK_BYTES)
+            selector.register(self._answers_pipe, selectors.EVENT_READ)
+            while selector.select(max(stop - time.monotonic(), 0)):
+                chunk = os.read(self._answers_pipe, _CHUNK_BYTES)
                 if not chunk:
                     raise MeasureError(self._silent_text("ended"))
-                *lines, buffered = (buffered + chunk).split(b"\n")
-                for line in lines:
-                    if line.startswith(b"["):
-                        found: list[dict[str, Any]] = json.loads(line)
-                        return found
+                buffered += chunk
+                if buffered.endswith(b"\n"):
+                    found: list[dict[str, Any]] = json.loads(buffered)
+                    return found
         self.end()
-        raise MeasureError(self._silent_text(f"said nothing for {TIMEOUT_S:.0f} s and was stopped"))
+        raise MeasureError(self._silent_text(f"said nothing for {limit:.0f} s and was stopped"))
 
     def _silent_text(self, what: str) -> str:
         names = ", ".join(one.name for one in self._asked[0])
@@ -119,10 +124,16 @@ class MemoryProbe:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.end()
-        for pipe in (self._child.stdin, self._child.stdout):
-            if pipe is not None:
-                pipe.close()
+        os.close(self._answers_pipe)
+        if self._child.stdin is not None:
+            self._child.stdin.close()
         self._folder.cleanup()
+
+
+def _limit_s(candidates: Sequence[Candidate]) -> float:
+    """How long the child may take for all."""
+    files = [path for one in candidates for path in served_files(one.version_dir) if path.is_file()]
+    return TIMEOUT_S * len(candidates) + sum(path.stat().st_size for path in files) / SLOWEST_BYTES_PER_S
 
 
 def _environment() -> dict[str, str]:

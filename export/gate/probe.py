@@ -1,7 +1,8 @@
 """The memory child: imports the runtimes once, then forks one process a version, which loads it and calls it once.
 
-`python -m export.gate.probe` isn't for people: export/gate/memory.py starts it. A request is a JSON line on stdin, its
-answer a JSON line on stdout, one at a time. It and its forks end when stdin closes, which is when their owner is gone.
+`python -m export.gate.probe FD` isn't for people: export/gate/memory.py starts it. A request is a JSON line on stdin,
+its answer a JSON line on the pipe FD, one at a time; stdout is for whatever libraries print. It and its forks end when
+stdin closes, which is when their owner is gone.
 
 Importing TensorFlow starts no thread (checked before each fork), so a fork is sound; and it costs seconds, which are
 paid once. What a fork grows by is the version's: imports and an empty session come before the first look.
@@ -27,10 +28,11 @@ from export.serving import open_served
 from export.signature import is_tflite_version
 
 
-def main() -> None:
-    """Answer requests until stdin closes."""
+def main(answers_fd: int) -> None:
+    """Answer requests on a pipe until stdin closes."""
     import tensorflow  # noqa: F401 - imported before the forks, which share it
 
+    os.register_at_fork(after_in_child=lambda: os.close(answers_fd))  # its end is this process' end, not a fork's
     for line in sys.stdin:
         request = json.loads(line)
         inputs = None if request["inputs"] is None else _load(Path(request["inputs"]))
@@ -39,8 +41,12 @@ def main() -> None:
             answers.append(_in_a_fork(Path(folder), request["rows"], inputs))
             if "status" in answers[-1]:
                 break
-        sys.stdout.write(json.dumps(answers) + "\n")
-        sys.stdout.flush()
+        _write(answers_fd, json.dumps(answers).encode() + b"\n")
+
+
+def _write(pipe: int, text: bytes) -> None:
+    while text:
+        text = text[os.write(pipe, text) :]
 
 
 def _load(path: Path) -> dict[str, Array]:
@@ -112,4 +118,4 @@ def _start_runtime() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

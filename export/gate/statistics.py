@@ -1,9 +1,8 @@
-"""Intervals of what was counted and timed: 95 %, by scipy. Pure but for a fixed seed of the resampling."""
+"""Intervals of what was counted and timed: 95 %, by scipy. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,6 @@ from export.gate.figures import Difference, Estimate
 
 Floats = npt.NDArray[np.float64]
 Rounds = Sequence[float] | Floats
-RESAMPLES = 999
 CONFIDENCE = 0.95
 
 
@@ -40,39 +38,28 @@ def paired_difference(gained: int, lost: int, rows: int) -> Difference:
     return Difference(Estimate(value, max(low, -1.0), min(high, 1.0)), gained, lost, p_value)
 
 
-def speedups(baseline: Sequence[Rounds], ours: Sequence[Rounds]) -> tuple[list[Estimate], Estimate]:
+def speedups(baseline: Sequence[Sequence[Rounds]], ours: Sequence[Sequence[Rounds]]) -> tuple[list[Estimate], Estimate]:
     """How many times faster: for each batch size, and their geometric mean.
 
-    baseline[i], ours[i]: seconds of the rounds at size i, round k of both side by side. The value is the ratio of the
-    medians; rounds are drawn in pairs, so that what slowed both in a round widens nothing.
+    baseline[i][k], ours[i][k]: seconds of the rounds of load i at size k, both side by side; two loads at least. A
+    load's ratio is that of the medians of its rounds, the value the geometric mean of the loads' ratios. The interval
+    is Student's t of their logarithms: rounds of one load tell nothing of how the next load's memory will lie, and
+    identical copies differ by percents from load to load, however many rounds are run.
     """
-    values, drawn = [], []
-    for base, mine in zip(baseline, ours, strict=True):
-        values.append(float(np.median(base) / np.median(mine)))
-        drawn.append(_resampled(np.asarray(base), np.asarray(mine)))
-    one_each = [_estimate(value, ratios) for value, ratios in zip(values, drawn, strict=True)]
-    mean = float(np.exp(np.mean(np.log(values))))
-    return one_each, _estimate(mean, np.exp(np.mean(np.log(np.stack(drawn)), axis=0)))
+    logs = np.asarray([
+        [np.log(np.median(base) / np.median(mine)) for base, mine in zip(of_base, of_ours, strict=True)]
+        for of_base, of_ours in zip(baseline, ours, strict=True)
+    ])  # fmt: skip
+    return [_over_loads(of_size) for of_size in logs.T], _over_loads(logs.mean(axis=1))
 
 
-def _resampled(baseline: Floats, ours: Floats) -> Floats:
-    """Ratios of medians, (RESAMPLES,), of paired rounds drawn with replacement."""
-    from scipy.stats import bootstrap
+def _over_loads(logs: Floats) -> Estimate:
+    """The geometric mean of ratios, of which `logs` (loads,) are the logarithms."""
+    from scipy.stats import t
 
-    found = bootstrap(
-        (baseline, ours), _ratio_of_medians, paired=True, n_resamples=RESAMPLES, method="percentile", rng=0
-    )
-    return np.asarray(found.bootstrap_distribution)
-
-
-def _ratio_of_medians(baseline: Floats, ours: Floats, axis: int = -1) -> Any:
-    return np.median(baseline, axis=axis) / np.median(ours, axis=axis)
-
-
-def _estimate(value: float, drawn: Floats) -> Estimate:
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    return Estimate(value, float(low), float(high))
+    mean = float(logs.mean())
+    reach = float(t.ppf((1 + CONFIDENCE) / 2, len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs)))
+    return Estimate(float(np.exp(mean)), float(np.exp(mean - reach)), float(np.exp(mean + reach)))
 
 
 def quartiles(values: Sequence[float]) -> tuple[float, float, float]:

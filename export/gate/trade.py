@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from export.gate.bounds import LEAST_SPEEDUP
 from export.gate.figures import Figures
 
 _LEAST = 1.02  # ratios nearer to 1 are neither gain nor cost
@@ -56,7 +57,9 @@ def _ratios(baseline: Figures, variant: Figures) -> Iterator[tuple[float, str]]:
         faster = ratio(base_load.median_us, load.median_us)
         yield faster, f"loads {gain_words(faster, 'faster', 'slower')}"
     for one in variant.latencies:
-        if one.speedup is not None and not one.speedup.low <= 1 <= one.speedup.high:
+        if one.speedup is None or one.speedup.low <= 1 <= one.speedup.high:
+            continue
+        if one.speedup.value >= LEAST_SPEEDUP or one.speedup.value <= 1 / LEAST_SPEEDUP:
             yield one.speedup.value, f"{gain_words(one.speedup.value, 'faster', 'slower')} at batch {one.rows}"
     flow, base_flow = variant.throughput, baseline.throughput
     if flow.ratio is not None and (flow.least > base_flow.most or base_flow.least > flow.most):

@@ -12,11 +12,10 @@ from export.errors import UnservableModelError
 from export.options import Precision
 from export.preprocess.prepared import Array, Preprocess, raw_rows
 from export.runtime import ServedModel, as_rows
-from export.sample import sample_rows
 from export.servable import Servable
 from export.signature import Signature, differences
-from export.tolerance import TOLERANCES, difference_ratio, is_discrete
-from export.verify import ROWS, answered, rows_together_and_alone
+from export.tolerance import Tolerance, difference_ratio, is_discrete, tolerance_of
+from export.verify import ROWS, answered, rows_together_and_alone, trial_rows
 
 GARBAGE = b"this is no image"
 
@@ -35,11 +34,12 @@ def verify_preprocess(
     """
     if not preprocess:
         return
-    plain = sample_rows(servable.signature, ROWS, data)
+    plain = trial_rows(servable.signature, data)
+    tolerance = tolerance_of(precision, servable.arithmetic)
     with ServedModel(version_dir) as served:
         for name, extra in preprocess.items():
             try:
-                _verify_one(served, name, extra, servable.signature, plain, precision)
+                _verify_one(served, name, extra, servable.signature, plain, tolerance)
             except UnservableModelError as error:
                 raise UnservableModelError(f"signature {name!r}: {error}") from error
 
@@ -50,12 +50,11 @@ def _verify_one(
     extra: Preprocess,
     signature: Signature,
     plain: Mapping[str, Array],
-    precision: Precision,
+    tolerance: Tolerance,
 ) -> None:
     wanted = Signature(extra.inputs, signature.outputs)
     if found := differences(wanted, served.signatures[name]):
         raise UnservableModelError(f"as written it differs from the spec: {'; '.join(found)}")
-    tolerance = TOLERANCES[precision]
     answer = functools.partial(served.predict, name=name)
     raw = raw_rows(extra, ROWS, plain)
     together = rows_together_and_alone(answer, raw, tolerance.rows)

@@ -8,7 +8,6 @@ import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from export.pruning.job import Job, write_job
 from export.pruning.taylor import MAX_ROWS, TERMS_FILE
 from export.rebuild import finalize
 from export.servable import input_aliases
+from export.temporary import temporary_folder
 
 SILENCE_TIMEOUT_S = 300.0  # loading, or compiling the first step, of the largest model; then it tells every 5 s
 NARROW_FILTERS = 16  # training convolutions of fewer has corrupted the heap inside oneDNN
@@ -37,8 +37,7 @@ def fine_tune_in_child(model: Any, split: Split, job: Job, say: Say) -> None:
 
     Raises: FineTuneError when the child crashes, falls silent, or the loss diverges; the model is then unchanged.
     """
-    with tempfile.TemporaryDirectory(prefix="tidegate-finetune-") as name:
-        folder = Path(name)
+    with temporary_folder("finetune") as folder:
         write_job(folder, model, split, input_aliases(model), job)
         run_child(_command("finetune", folder), folder, say, environment=_environment(model, say))
         model.load_weights(folder / WEIGHTS_FILE)
@@ -54,8 +53,7 @@ def taylor_terms_in_child(model: Any, split: Split, job: Job, say: Say) -> dict[
     drawn = np.sort(np.random.default_rng(job.seed).permutation(rows)[:MAX_ROWS])
     labels = None if split.labels is None else split.labels[drawn]
     part = Split({alias: values[drawn] for alias, values in split.inputs.items()}, labels)
-    with tempfile.TemporaryDirectory(prefix="tidegate-taylor-") as name:
-        folder = Path(name)
+    with temporary_folder("taylor") as folder:
         write_job(folder, model, part, input_aliases(model), job)
         say(f"  computing the loss's gradients on {len(drawn)} training rows")
         run_child(

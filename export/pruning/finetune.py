@@ -15,7 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from export.errors import ExportError
-from export.pruning.job import Job, end_with_parent, fed, loss_for, plain_model, read_model, read_rows, tell
+from export.pruning.job import (
+    Job,
+    accuracy_for,
+    end_with_parent,
+    fed,
+    loss_for,
+    plain_model,
+    read_model,
+    read_rows,
+    tell,
+)
 
 WEIGHTS_FILE = "tuned.weights.h5"
 BATCH_ROWS = 32  # small data sets need the steps: 64 recovered less in as many passes
@@ -47,18 +57,18 @@ def fine_tune(model: Any, ordered: list[Any], labels: Any, job: Job) -> None:
     """
     trained, judged = split_rows(len(labels), job.seed)
     model = plain_model(model)
-    metric = _compile(model, job.epochs * -(-len(trained) // BATCH_ROWS))
+    _compile(model, job.epochs * -(-len(trained) // BATCH_ROWS), job.has_raw_scores)
     validation = (fed([rows[judged] for rows in ordered]), labels[judged]) if len(judged) else None
-    best = _Best(model, metric, validation)
+    best = _Best(model, validation)
     model.fit(
         fed([rows[trained] for rows in ordered]), labels[trained], BATCH_ROWS, job.epochs, verbose=0,
-        validation_data=validation, callbacks=[_callback(model, metric, job.epochs, best)],
+        validation_data=validation, callbacks=[_callback(model, job.epochs, best)],
     )  # fmt: skip
     best.restore(model)
 
 
-def _compile(model: Any, steps: int) -> str:
-    """Set loss, metric and a learning rate that rises, then falls to 0 as a cosine; return the metric's name."""
+def _compile(model: Any, steps: int, has_raw_scores: bool) -> None:
+    """Set loss, metric ("accuracy") and a learning rate that rises, then falls to 0 as a cosine."""
     import keras
 
     for layer in model._flatten_layers():
@@ -71,16 +81,14 @@ def _compile(model: Any, steps: int) -> str:
         warmup_target=LEARNING_RATE if warm else None,
         warmup_steps=warm,
     )
-    metric = "accuracy" if model.outputs[0].shape[-1] != 1 else "binary_accuracy"
-    model.compile(keras.optimizers.Adam(schedule), loss=loss_for(model), metrics=[metric], jit_compile=False)
-    return metric
+    loss, accuracy = loss_for(model, has_raw_scores), accuracy_for(model, has_raw_scores)
+    model.compile(keras.optimizers.Adam(schedule), loss=loss, metrics=[accuracy], jit_compile=False)
 
 
 class _Best:
     """The weights that were right on most held-back rows, ties broken by the loss; those before training count too."""
 
-    def __init__(self, model: Any, metric: str, validation: tuple[Any, Any] | None) -> None:
-        self._metric = metric
+    def __init__(self, model: Any, validation: tuple[Any, Any] | None) -> None:
         self._weights: list[Any] | None = None
         self._score = (-1.0, -np.inf)
         self.epoch = 0
@@ -92,7 +100,7 @@ class _Best:
     def consider(self, model: Any, epoch: int, logs: dict[str, float]) -> None:
         if "val_loss" not in logs:
             return
-        score = (logs[f"val_{self._metric}"], -logs["val_loss"])
+        score = (logs["val_accuracy"], -logs["val_loss"])
         if score >= self._score:
             self._score, self.epoch, self._weights = score, epoch, model.get_weights()
 
@@ -102,7 +110,7 @@ class _Best:
             tell(kept=self.epoch, accuracy=self._score[0], rows=self._rows)
 
 
-def _callback(model: Any, metric: str, epochs: int, best: _Best) -> Any:
+def _callback(model: Any, epochs: int, best: _Best) -> Any:
     """Tell the parent every pass, and every few seconds that this process lives."""
     import keras
 
@@ -115,7 +123,7 @@ def _callback(model: Any, metric: str, epochs: int, best: _Best) -> Any:
             tell(beat=True)
 
     def say(epoch: int, logs: dict[str, float]) -> None:
-        tell(epoch=epoch + 1, epochs=epochs, accuracy=logs[metric], held_back=logs.get(f"val_{metric}"))
+        tell(epoch=epoch + 1, epochs=epochs, accuracy=logs["accuracy"], held_back=logs.get("val_accuracy"))
         if not np.isfinite(logs["loss"]):
             raise ValueError(f"the loss is {logs['loss']} after pass {epoch + 1}")
         best.consider(model, epoch + 1, logs)

@@ -17,7 +17,7 @@ from export.pruning.channels import Channels, Ids
 from export.pruning.constraints import Asked, Partition, settle
 from export.pruning.layers import CELL, RECURRENT, Flow, Kind, Side, cells_of, kind_of, mixes_channels
 from export.pruning.operations import operation_kind
-from export.pruning.passing import joined, reshaped, row_length, tied, width
+from export.pruning.passing import joined, listed, reshaped, row_length, tied, width
 from export.rebuild import opaque
 from export.servable import layer_graph
 
@@ -118,8 +118,10 @@ def _pass_node(graph: ChannelGraph, node: Any, taken: list[Ids]) -> list[Ids]:
     if not isinstance(given, str) and len(node.outputs) == 1 and len(given) == width(node.outputs[0].shape):
         return [given]
     reason = given if isinstance(given, str) else "its result is not as wide as its channels"
-    if getattr(layer, "trainable_variables", None) or _holds_back(graph, taken):
-        graph.protected.setdefault(node.operation.name, reason)
+    makers = _makers(graph, taken)
+    if getattr(layer, "trainable_variables", None) or makers:  # what works on inputs and masks holds nothing back
+        more = "" if isinstance(layer, keras.Layer) else f"; it keeps {listed(makers)} whole"  # `matmul_1` tells little
+        graph.protected.setdefault(node.operation.name, reason + more)
     for ids in taken:
         graph.channels.protect(ids)
     return [_fresh_protected(graph, tensor) for tensor in node.outputs]
@@ -235,11 +237,11 @@ def _ask(graph: ChannelGraph, layer: Any, kind: Kind, *sides: Ids | None) -> Non
             graph.asked.append(Asked(layer.name, tuple(ids.reshape(kind.groups, -1))))
 
 
-def _holds_back(graph: ChannelGraph, taken: list[Ids]) -> bool:
-    """Whether a layer makes any of these channels; what works on inputs and masks keeps nothing from being cut."""
+def _makers(graph: ChannelGraph, taken: list[Ids]) -> list[str]:
+    """The layers that make any of these channels, in the order of the walk."""
     given = {root for ids in taken for root in graph.channels.roots(ids).tolist()}
-    made = [record.made for record in graph.layers.values() if record.made is not None]
-    return any(not given.isdisjoint(graph.channels.roots(ids).tolist()) for ids in made)
+    made = [(str(record.layer.name), record.made) for record in graph.layers.values() if record.made is not None]
+    return [name for name, ids in made if not given.isdisjoint(graph.channels.roots(ids).tolist())]
 
 
 def _fresh_protected(graph: ChannelGraph, tensor: Any) -> Ids:

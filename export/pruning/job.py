@@ -13,19 +13,26 @@ from typing import Any
 import numpy as np
 
 from export.data import Split
+from export.scores import are_raw
 
 MODEL_FILE = "model.keras"
 DATA_FILE = "train.npz"
 JOB_FILE = "job.json"
+TRIED_ROWS = 512  # training rows whose answers tell raw scores from probabilities
+TRIED_BATCH_ROWS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to do: passes over the data, the seed, whether the model's own code may run and its modules."""
+    """What to do: passes over the data, the seed, whether the model's own code may run and its modules.
+
+    has_raw_scores: the unpruned model's answers are raw scores, no probabilities. A cut model's own wouldn't tell.
+    """
 
     epochs: int
     seed: int
     trust_model_code: bool
+    has_raw_scores: bool
     import_modules: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
@@ -109,12 +116,31 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def loss_for(model: Any) -> Any:
-    """Choose the loss by what makes the output: softmax or plain scores of classes, or one score of being class 1."""
+def has_raw_scores(model: Any, split: Split, input_order: list[str]) -> bool:
+    """Whether a model's one output holds raw scores and no probabilities, told from its answers to training rows.
+
+    Its last layer wouldn't tell: a softmax may stand before a mean or a Reshape. input_order: as in `write_job`.
+    """
+    plain = plain_model(model)
+    ordered = [_without_objects(split.inputs[alias][:TRIED_ROWS]) for alias in input_order]
+    starts = range(0, len(ordered[0]), TRIED_BATCH_ROWS)
+    batches = [fed([rows[start : start + TRIED_BATCH_ROWS] for rows in ordered]) for start in starts]
+    return are_raw(np.concatenate([np.asarray(plain(rows, training=False)) for rows in batches]))
+
+
+def loss_for(model: Any, has_raw_scores: bool) -> Any:
+    """Choose the loss: of one score of being class 1, or of the scores of classes."""
     import keras
 
-    layer = model.outputs[0]._keras_history.operation
-    activation = getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__.lower())
     if model.outputs[0].shape[-1] == 1:
-        return keras.losses.BinaryCrossentropy(from_logits=activation != "sigmoid")
-    return keras.losses.SparseCategoricalCrossentropy(from_logits=activation != "softmax")
+        return keras.losses.BinaryCrossentropy(from_logits=has_raw_scores)
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=has_raw_scores)
+
+
+def accuracy_for(model: Any, has_raw_scores: bool) -> Any:
+    """Choose the metric of right classes; one score means class 1 from where the gate takes it to."""
+    import keras
+
+    if model.outputs[0].shape[-1] == 1:
+        return keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0 if has_raw_scores else 0.5)
+    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")

@@ -108,7 +108,7 @@ CELL = Kind(Flow.MAKE, {"kernel": ((0, Side.IN),)})
 RECURRENT = "it is recurrent: its gates and states share its units, so these stay whole"
 _PLAIN_RECURRENT = frozenset({"GRU", "LSTM", "SimpleRNN"})
 _RECURRENT = frozenset({*_PLAIN_RECURRENT, "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"})
-_ATTENTION = frozenset({"MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention"})
+_ATTENTION = frozenset({"MultiHeadAttention", "GroupedQueryAttention", "Attention", "AdditiveAttention"})
 
 # Activations that look at each value alone. Others (softmax, glu) mix channels, so what feeds them stays whole.
 _VALUEWISE = frozenset(
@@ -135,7 +135,22 @@ def kind_of(layer: Any, shape: Shape) -> Kind | str:
     config = layer.get_config()
     if config.get("data_format", "channels_last") not in (None, "channels_last"):
         return "its channels are not the last axis"
+    if (reason := _not_plain(layer, kind)) is not None:
+        return reason
     return _checked(name, layer, config, kind, len(shape)) if shape else f"{name} has no input"
+
+
+def _not_plain(layer: Any, kind: Kind) -> str | None:
+    """Why a layer's weights aren't the plain ones of its class; None when they are."""
+    import keras
+
+    if getattr(layer, "lora_enabled", False):
+        return "it has LoRA's weights beside its own; merge them, or train without"
+    if getattr(layer, "quantization_mode", None) is not None:
+        return "Keras has quantized its weights; prune the model before"
+    if kind.ranking_weight is not None and not isinstance(getattr(layer, kind.ranking_weight, None), keras.Variable):
+        return f"its {kind.ranking_weight} is computed from other weights"
+    return None
 
 
 def cells_of(layer: Any) -> list[Any]:

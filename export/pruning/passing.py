@@ -24,6 +24,11 @@ def row_length(config: Mapping[str, Any]) -> int:
     return int(config["target_shape" if "target_shape" in config else "newshape"][-1])
 
 
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first names of what may be many."""
+    return ", ".join(names[:most]) + (" ..." if len(names) > most else "")
+
+
 def tied(channels: Channels, inputs: Sequence[Ids]) -> Ids | str:
     """Combine channel i of every input with channel i of the others; one of width 1 meets all channels, and stays."""
     widest = max(inputs, key=len)

@@ -13,9 +13,10 @@ from export.pruning.allocation import least_width
 from export.pruning.child import Say, fine_tune_in_child
 from export.pruning.graph import ChannelGraph, build_graph
 from export.pruning.groups import Group, prunable_groups
-from export.pruning.job import Job, own_modules
+from export.pruning.job import Job, has_raw_scores, own_modules
 from export.pruning.rounds import Round, round_ratio, run_round
 from export.pruning.stopwatch import Stopwatch
+from export.servable import input_aliases
 
 SEED = 1
 
@@ -46,6 +47,8 @@ def _run_rounds(
 ) -> list[Round]:
     """Cut and fine-tune `spec.rounds` times; a round in which nothing goes leaves its epochs to those after it."""
     modules = (*options.import_modules, *own_modules(model))
+    is_trained = spec.importance is Importance.TAYLOR or options.fine_tune_epochs > 0
+    is_raw = is_trained and has_raw_scores(model, data.train, input_aliases(model))
     rounds: list[Round] = []
     smaller, epochs_left = model, options.fine_tune_epochs
     with contextlib.ExitStack() as stack:
@@ -54,7 +57,7 @@ def _run_rounds(
         for number in range(1, spec.rounds + 1):
             label = f"Pruning, round {number} of {spec.rounds}"
             ratio, epochs = round_ratio(spec.ratio, number, spec.rounds), epochs_left // (spec.rounds - number + 1)
-            job = Job(epochs, SEED, options.trust_model_code, modules)
+            job = Job(epochs, SEED, options.trust_model_code, is_raw, modules)
             one = run_round(smaller, first, ratio, epochs, spec, data.train, job, stopwatch, say)
             if one.is_empty and number < spec.rounds:
                 say(f"{label}: nothing goes yet; widths stay multiples of {spec.multiple}")

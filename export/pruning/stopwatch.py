@@ -23,7 +23,7 @@ class Stopwatch:
     def __init__(self, model: Any, inputs: Mapping[str, Array]) -> None:
         """inputs: training rows by alias, of which a batch of BATCH_ROWS is run."""
         self._inputs = inputs
-        self._folder = tempfile.TemporaryDirectory(prefix="tidegate-latency-")
+        self._folder = tempfile.TemporaryDirectory(prefix="latency-")
         self._first = _load(model, Path(self._folder.name) / "first")
 
     def ratio(self, model: Any) -> float:

@@ -42,7 +42,7 @@ def taylor_scores(model: Any, graph: ChannelGraph, terms: dict[int, Array]) -> d
     return {**made, **{root: value for root, value in scaled.items() if root in made}}
 
 
-def layer_terms(model: Any, ordered: list[Any], labels: Any) -> dict[int, Array]:
+def layer_terms(model: Any, ordered: list[Any], labels: Any, has_raw_scores: bool) -> dict[int, Array]:
     """For each layer that makes or normalises channels, by its place in the model: the term of each channel.
 
     The term is the mean over batches of (sum of weight times gradient)^2; ordered: arrays in the order of model.inputs.
@@ -54,7 +54,7 @@ def layer_terms(model: Any, ordered: list[Any], labels: Any) -> dict[int, Array]
         (place, records[id(layer)]) for place, layer in enumerate(model._flatten_layers()) if id(layer) in records
     ]
     weights = [(place, axis, variable) for place, record in layers for variable, axis in _weights(record)]
-    loss_of = loss_for(model)
+    loss_of = loss_for(model, has_raw_scores)
     terms: dict[int, Array] = {}
     plain = plain_model(model)
     starts = range(0, len(labels), BATCH_ROWS)
@@ -106,7 +106,7 @@ def main(folder: Path) -> int:
     except ExportError as error:
         tell(error=str(error))
         return 1
-    terms = layer_terms(model, ordered, labels)
+    terms = layer_terms(model, ordered, labels, job.has_raw_scores)
     arrays: dict[str, Any] = {str(place): values for place, values in terms.items()}
     np.savez(folder / TERMS_FILE, **arrays)
     return 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from export.runtime import Array, shape_problem
 from export.signature import SERVING_DEFAULT, TFLITE_FILE, Signature, read_signature
+from export.tensorflow_names import stderr_held
 
 # As TensorFlow Serving's interpreters, each of which has one; --num_tflite_pools says how many interpreters it has.
 THREADS = 1
@@ -85,4 +86,5 @@ def _interpreter(path: Path, is_delegated: bool) -> Any:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     kind = OpResolverType.AUTO if is_delegated else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    return Interpreter(model_path=str(path), num_threads=THREADS, experimental_op_resolver_type=kind)
+    with stderr_held():  # it says there, once a process, that XNNPACK is used
+        return Interpreter(model_path=str(path), num_threads=THREADS, experimental_op_resolver_type=kind)

@@ -40,7 +40,7 @@ def write_quantized(
     if precision.is_tflite:
         refuse_edges(servable.signature)
     rows = dict(calibration) if calibration is not None and precision.is_calibrated else None
-    with tempfile.TemporaryDirectory(prefix="tidegate-quantize-", dir=float32_dir.parent) as name:
+    with tempfile.TemporaryDirectory(prefix="quantize-", dir=float32_dir.parent) as name:
         folder = Path(name)
         source = _source(precision, servable, float32_dir, folder / "float32", keras_model)
         convert(Job(source, precision, rows), folder)

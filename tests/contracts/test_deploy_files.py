@@ -16,10 +16,9 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from backend.batching.params import parse_file
 from export import serving_texts
-from export.models_config import MODELS_CONFIG
 from export.options import ServerFacts
+from export.out_names import BATCHING_PARAMETERS, MODELS_CONFIG, MONITORING_CONFIG
 from export.server_flags import VersionNeeds, flags_text
-from export.serving_files import BATCHING_PARAMETERS, MONITORING_CONFIG
 from gateway.config.load import load
 from tests.contracts.compose import ROOT, mounted_files, services
 from tests.serving_formats import message as serving_format

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,14 +42,19 @@ def publish(base_path: Path) -> None:
         staging.publish()
 
 
-async def exports_and_rollouts(out: Path) -> None:
-    """Each version is exported, loaded beside the one before, which is then unloaded."""
+async def exports_and_rollouts(out: Path, pruned: Callable[[], None]) -> None:
+    """Each version is exported, loaded beside the one before, which is then unloaded; half way, pruning has its turn.
+
+    The others take the locks so often that it might have none before the end.
+    """
     hands = Hands(cast(Ports, OneFile(out / "models.config")), out / "state", asyncio.to_thread, asyncio.Lock())
     state = RolloutState(Plan("digits", 1, 2), Phase.LOADING, 0, "test", True, 0.0, 0.0)
     for version in range(2, LAST_VERSION + 1):
         await asyncio.to_thread(publish, out / "digits")
         await hands.do(state, ReloadBook(), WriteModelsConfig(add=frozenset({version})))
         await hands.do(state, ReloadBook(), WriteModelsConfig(remove=frozenset({version - 1})))
+        if version == LAST_VERSION // 2:
+            await asyncio.to_thread(pruned)
 
 
 def named(path: Path) -> set[int]:
@@ -73,8 +80,15 @@ async def test_pruning_beside_exports_and_rollouts_never_removes_what_models_con
     stop, missing = threading.Event(), list[set[int]]()
     pruner = threading.Thread(target=prune_until, args=(stop, tmp_path, missing))
     pruner.start()
+
+    def pruned() -> None:
+        """Wait for a whole turn of the pruner, begun from now on."""
+        wanted = len(missing) + 2
+        while len(missing) < wanted and pruner.is_alive():
+            time.sleep(0.005)
+
     try:
-        await exports_and_rollouts(tmp_path)
+        await exports_and_rollouts(tmp_path, pruned)
     finally:
         stop.set()
         pruner.join(60)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
 
 import pytest
 
 from export.gate import measure, timing
 from export.gate.memory import MemoryProbe
+from export.temporary import base_folder
 
 
 class SharedProbe:
@@ -20,7 +22,10 @@ class SharedProbe:
     def lend(self) -> contextlib.nullcontext[MemoryProbe]:
         if self._probe is None or not (self._probe.is_alive and self._probe.is_idle):
             self.close()
-            self._probe = MemoryProbe()
+            with pytest.MonkeyPatch.context() as outlives:  # the export, and so its temporary root
+                outlives.setattr(tempfile, "tempdir", str(base_folder()))
+                outlives.setenv("TMPDIR", str(base_folder()))
+                self._probe = MemoryProbe()
         return contextlib.nullcontext(self._probe)
 
     def close(self) -> None:
@@ -39,6 +44,6 @@ def shared_probe() -> Iterator[SharedProbe]:
 def _short_measuring(monkeypatch: pytest.MonkeyPatch, shared_probe: SharedProbe) -> None:
     monkeypatch.setattr(measure, "MemoryProbe", shared_probe.lend)
     monkeypatch.setattr(timing, "LATENCY_S", 0.02)
-    monkeypatch.setattr(timing, "LOADS", 1)
+    monkeypatch.setattr(timing, "LOADS", 3)  # fewer, and no interval is narrow
     monkeypatch.setattr(timing, "SLICES", 1)
     monkeypatch.setattr(timing, "SLICE_S", 0.01)

@@ -12,6 +12,7 @@ import pytest
 
 from export.data import Split
 from export.errors import MeasureError
+from export.gate import timing
 from export.gate.figures import Candidate, Figures
 from export.gate.judge import Speed, judge
 from export.gate.measure import measure_candidates
@@ -75,6 +76,7 @@ def test_a_version_beside_itself_loses_and_gains_nothing(base: tuple[Candidate, 
     assert [one.rows for one in first.latencies] == [1, 8]
     assert first.latencies[0].speedup is None
     assert all(one.speedup is not None and one.rounds >= 7 for one in second.latencies)
+    assert first.load.loads == second.load.loads == timing.LOADS
     assert first.throughput.rows_per_s > 0
     assert first.memory.called_bytes > 0
     assert not judge(first, second, GateRules()).passes
@@ -109,6 +111,60 @@ def test_a_variant_that_answers_other_classes_is_refused(base: tuple[Candidate, 
     assert figures[1].difference.gained in range(61)
     verdict = judge(figures[0], figures[1], GateRules())
     assert "accuracy falls by" in verdict.reasons[0]
+
+
+def test_a_broken_variant_is_refused_without_any_data(base: tuple[Candidate, Split], folders: Path) -> None:
+    candidate, _ = base
+    figures = measured(candidate, sabotaged(folders, "constant", lambda scores: scores * 0 + 1), split=None)
+    assert judge(figures[0], figures[1], GateRules()).reasons[0].endswith("--data shows what it does with your rows")
+
+
+def test_labels_of_another_model_do_not_hide_a_broken_variant(base: tuple[Candidate, Split], folders: Path) -> None:
+    import tensorflow as tf
+
+    candidate, split = base
+    assert split.labels is not None
+    model = models.randomised(models.sequential())
+    answers = model.predict(split.inputs["features"], verbose=0).argmax(axis=1)
+    wrong = Split(split.inputs, (answers + 1) % 3)
+    broken = sabotaged(folders, "rolled-back", lambda scores: tf.roll(scores, -1, 1))  # never the next class
+    figures = measured(candidate, broken, split=wrong)
+    assert figures[1].difference is not None
+    assert figures[0].accuracy.ratio is not None
+    assert figures[0].accuracy.ratio.value == figures[1].difference.ratio.value == 0  # by accuracy nothing is lost
+    verdict = judge(figures[0], figures[1], GateRules())
+    assert verdict.drop_of == "agreement"
+    assert "answered otherwise than by float32" in verdict.reasons[0]
+
+
+def rating(folder: Path, name: str, change: Callable[[Any], Any]) -> Candidate:
+    """A version that answers one number a row, above a half always: the sum of its inputs around 100."""
+    import tensorflow as tf
+
+    signature = Signature({"x": TensorInfo("float32", (None, 4))}, {"stars": TensorInfo("float32", (None,))})
+    servable = Servable(
+        lambda inputs: {"stars": change(100 + tf.reduce_sum(inputs["x"], axis=1))}, signature, lambda concrete: []
+    )
+    write_saved_model(servable, folder / name)
+    return Candidate(name, folder / name, None)
+
+
+@pytest.mark.parametrize("labels", [[1, 2, 3, 4, 5], [0, 1, 1, 0, 1]])
+def test_one_number_for_all_rows_is_not_taken_for_a_rating(folders: Path, labels: list[int]) -> None:
+    name = f"{labels[0]}"
+    sound = rating(folders, f"float32-{name}", lambda stars: stars)
+    broken = rating(folders, f"constant-{name}", lambda stars: stars * 0 + 100)
+    x = np.random.default_rng(3).standard_normal((100, 4)).astype("float32")
+    figures = measured(sound, broken, split=Split({"x": x}, np.array(labels * 20)))
+    assert figures[1].difference is not None
+    assert figures[1].difference.ratio.value == 0  # read as two classes, nothing is lost
+    verdict = judge(figures[0], figures[1], GateRules())
+    assert verdict.drop_of == "agreement"
+    assert "answered otherwise than by float32" in verdict.reasons[0]
+    again = measured(sound, sound, split=Split({"x": x}, np.array(labels * 20)))
+    drop = judge(again[0], again[1], GateRules()).accuracy_drop
+    assert drop is not None
+    assert drop.value == 0
 
 
 def test_a_variant_that_answers_nan_is_refused(base: tuple[Candidate, Split], folders: Path) -> None:

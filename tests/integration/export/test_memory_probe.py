@@ -53,6 +53,18 @@ def test_a_memory_child_that_dies_or_hangs_is_a_clear_error(tmp_path: Path, monk
         assert not probe.is_alive
 
 
+def test_what_libraries_print_is_not_taken_for_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "print('[]', flush=True)"
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import os\n{words}\nos.register_at_fork(after_in_child=lambda: {words})\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with MemoryProbe() as probe:
+        probe.ask([holding(tmp_path / "small", 1)], 4, None)
+        [found] = probe.collect()
+    assert found.called_bytes > 0
+
+
 OWNER = """
 import sys
 from export.gate.memory import MemoryProbe

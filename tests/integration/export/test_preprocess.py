@@ -168,3 +168,17 @@ def test_a_written_signature_that_prepares_otherwise_is_refused(written: Written
     wrong = {"from_images": dataclasses.replace(extra, prepare=other)}
     with pytest.raises(UnservableModelError, match="from what the model answers on prepared inputs"):
         verify_preprocess(written.folder, written.servable, wrong)
+
+
+def test_a_model_of_coarse_arithmetic_is_held_to_it_with_prepared_inputs_too(written: Written) -> None:
+    extra = written.preprocess["from_images"]
+
+    def near(raw: Mapping[str, Any]) -> dict[str, Any]:
+        made = extra.prepare(raw)
+        return {**made, "image": made["image"] * 1.01}
+
+    bent = {"from_images": dataclasses.replace(extra, prepare=near)}
+    with pytest.raises(UnservableModelError, match="from what the model answers on prepared inputs"):
+        verify_preprocess(written.folder, written.servable, bent)
+    coarse = dataclasses.replace(written.servable, arithmetic=Precision.BFLOAT16)
+    verify_preprocess(written.folder, coarse, bent)

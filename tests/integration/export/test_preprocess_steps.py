@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,28 @@ def test_images_of_any_size_and_kind_share_a_batch(channels: int, tmp_path: Path
     )
     made = prepare(tmp_path, steps, np.array(encoded, object), TensorInfo("float32", (None, 8, 8, channels)))
     assert made.shape == (4, 8, 8, channels) and np.isfinite(made).all()
+
+
+def bmp(pixels: Any) -> bytes:
+    """Pixels (height, width, 3), width a multiple of 4, as an uncompressed BMP of 24 bits."""
+    height, width, _ = pixels.shape
+    body: bytes = pixels[::-1, :, ::-1].tobytes()  # rows from the bottom, blue first
+    head = struct.pack("<2sIHHI", b"BM", 54 + len(body), 0, 0, 54)
+    return head + struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, len(body), 0, 0, 0, 0) + body
+
+
+# The smallest whole GIF: one white pixel.
+GIF = bytes.fromhex("47494638396101000100800000ffffff0000002c00000000010001000002024401003b")
+
+
+def test_gif_and_colour_bmp_are_decoded_to_three_channels_and_refused_for_one(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    pixels = np.random.default_rng(7).integers(0, 256, (4, 4, 3)).astype("uint8")
+    for encoded, wanted in ((bmp(pixels), pixels), (GIF, np.full((1, 1, 3), 255))):
+        rows, shape = np.array([encoded], object), wanted.shape
+        steps = "{decode_image: {channels: %d}}, {crop_or_pad: {height: %d, width: %d}}"
+        made = prepare(tmp_path, steps % (3, *shape[:2]), rows, TensorInfo("uint8", (None, *shape)))
+        np.testing.assert_array_equal(made[0], wanted)
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            prepare(tmp_path, steps % (1, *shape[:2]), rows, TensorInfo("uint8", (None, *shape[:2], 1)))

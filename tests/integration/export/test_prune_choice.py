@@ -99,7 +99,7 @@ def test_a_taylor_term_is_the_squared_slope_of_the_loss_as_the_channel_fades() -
     rows = data_for(model, 32)
     x, labels = rows.train.inputs["image"], rows.train.labels
     graph = build_graph(model)
-    scores = taylor_scores(model, graph, layer_terms(model, [x], labels))
+    scores = taylor_scores(model, graph, layer_terms(model, [x], labels, True))
     kernel, bias = model.get_layer("plain").kernel, model.get_layer("plain").bias
     record = graph.layers[id(model.get_layer("plain"))]
     assert record.made is not None
@@ -111,7 +111,7 @@ def test_a_taylor_term_is_the_squared_slope_of_the_loss_as_the_channel_fades() -
             part[..., channel] *= share
         kernel.assign(faded[0])
         bias.assign(faded[1])
-        loss = float(loss_for(model)(labels, model(x, training=False)))
+        loss = float(loss_for(model, True)(labels, model(x, training=False)))
         kernel.assign(whole[0])
         bias.assign(whole[1])
         return loss

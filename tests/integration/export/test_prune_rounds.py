@@ -115,7 +115,7 @@ def test_narrow_convolutions_are_trained_without_onednn_and_frozen_layers_learn_
     told: list[str] = []
     split = separable_rows()
     before = right(model, split)
-    fine_tune_in_child(model, split, Job(4, 1, False), told.append)
+    fine_tune_in_child(model, split, Job(4, 1, False, True), told.append)
     assert "TF_ENABLE_ONEDNN_OPTS=0" in told[0] and told[0].endswith("corrupt its memory: narrow")
     assert right(model, split) > before + 0.2
     assert not np.array_equal(frozen, np.array(model.get_layer("wide").kernel.value))
@@ -130,7 +130,7 @@ def test_texts_reach_the_child() -> None:
     model = keras.Model(words, layers.Dense(3)(layers.Dense(32, activation="relu")(x)))
     rows = np.array([["cat"], ["dog"], ["hen"]] * 100, dtype=object)
     split = Split({"word": rows}, np.array([0, 1, 2] * 100))
-    fine_tune_in_child(model, split, Job(8, 1, False), print)
+    fine_tune_in_child(model, split, Job(8, 1, False, True), print)
     import tensorflow as tf
 
     assert np.array(model(tf.constant([["cat"], ["dog"], ["hen"]]))).argmax(axis=1).tolist() == [0, 1, 2]
@@ -147,9 +147,9 @@ def test_inputs_and_outputs_in_dicts_are_trained_too() -> None:
     split = separable_rows()
     halves = {"left": split.inputs["features"][:, :6], "right": split.inputs["features"][:, 6:]}
     ordered = [halves[tensor.name] for tensor in model.inputs]
-    finetune.fine_tune(model, ordered, split.labels, Job(6, 1, False))
+    finetune.fine_tune(model, ordered, split.labels, Job(6, 1, False, True))
     assert (np.array(model(halves)["scores"]).argmax(axis=1) == split.labels).mean() > 0.7
-    terms = layer_terms(model, ordered, split.labels)
+    terms = layer_terms(model, ordered, split.labels, True)
     assert {values.shape for values in terms.values()} == {(32,), (3,)}
 
 
@@ -157,13 +157,16 @@ def test_inputs_and_outputs_in_dicts_are_trained_too() -> None:
 def test_one_score_of_being_class_1_is_trained_too(activation: str | None) -> None:
     import keras
 
-    model = keras.Sequential([keras.Input((12,), name="features"), keras.layers.Dense(1, activation=activation)])
+    score = keras.layers.Dense(1, activation=activation, kernel_initializer="zeros")  # the same start each time
+    model = keras.Sequential([keras.Input((12,), name="features"), score])
     split = separable_rows()
     labels = (split.inputs["features"][:, 0] > 0).astype("int64")
-    finetune.fine_tune(model, [split.inputs["features"]], labels, Job(30, 1, False))
+    finetune.fine_tune(model, [split.inputs["features"]], labels, Job(30, 1, False, activation is None))
     scores = np.array(model(split.inputs["features"])).ravel()
     assert ((scores > (0.5 if activation else 0)) == labels).mean() > 0.8
-    assert [values.shape for values in layer_terms(model, [split.inputs["features"]], labels).values()] == [(1,)]
+    assert [
+        values.shape for values in layer_terms(model, [split.inputs["features"]], labels, activation is None).values()
+    ] == [(1,)]
 
 
 def knowing() -> Any:
@@ -182,7 +185,7 @@ def test_weights_that_training_spoils_are_not_kept(monkeypatch: pytest.MonkeyPat
     labels = np.where(np.arange(800) % 3 > 0, (split.labels + 1) % 3, split.labels)
     _, judged = finetune.split_rows(800, 1)
     labels[judged] = split.labels[judged]  # what is trained on is mostly wrong, what judges is right
-    finetune.fine_tune(model, [split.inputs["features"]], labels, Job(2, 1, False))
+    finetune.fine_tune(model, [split.inputs["features"]], labels, Job(2, 1, False, True))
     np.testing.assert_array_equal(np.array(model.layers[0].kernel.value), np.eye(12, 3, dtype="float32") * 5)
 
 
@@ -194,6 +197,6 @@ def test_fine_tuning_is_repeatable() -> None:
         keras.utils.set_random_seed(1)
         model = keras.Sequential([keras.Input((12,), name="features"), keras.layers.Dense(3)])
         split = separable_rows()
-        finetune.fine_tune(model, [split.inputs["features"]], split.labels, Job(2, 1, False))
+        finetune.fine_tune(model, [split.inputs["features"]], split.labels, Job(2, 1, False, True))
         found.append(np.array(model.layers[0].kernel.value))
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-5)

@@ -12,10 +12,10 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from cli.main import main
-from export.models_config import MODELS_CONFIG
 from export.options import ExportOptions, ServerFacts, VersionPolicy
+from export.out_names import MODELS_CONFIG, SERVER_FLAGS
 from export.publish import Staging
-from export.serving_files import SERVER_FLAGS, prepared_serving_files, write_per_model_batching
+from export.serving_files import prepared_serving_files, write_per_model_batching
 from export.versions import existing_versions
 from tests.integration.backend.process import Backend
 from tests.integration.export.test_serving_files import flags_of

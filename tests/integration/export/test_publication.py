@@ -22,9 +22,10 @@ from google.protobuf import text_format
 from export.checksums import CHECKSUMS_NAME
 from export.command import command
 from export.errors import DiskError, InterruptedExportError, PublishedError, SignatureChangedError
-from export.failures import signals_raise
 from export.options import ExportOptions
 from export.run import Exported, run_export
+from export.signals import signals_raise
+from export.temporary import PREFIX
 from export.version_check import check_version
 from export.version_needs import PER_MODEL_BATCHING
 from export.versions import existing_versions, temporary_dirs
@@ -187,16 +188,20 @@ def test_a_published_version_has_checksums_of_all_its_files_and_verifies(model: 
     assert text_format.Parse((version / PER_MODEL_BATCHING).read_text(), message("BatchingParameters"))
 
 
-def test_a_dry_run_measures_all_and_changes_nothing(model: Path, tmp_path: Path) -> None:
+def test_a_dry_run_measures_all_and_changes_nothing(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     export(model, tmp_path / "out")
-    before = contents(tmp_path)
-    temporary = set(Path(tempfile.gettempdir()).glob("tidegate-dry-run-*"))
+    before = contents(tmp_path / "out")
     dry = export(model, tmp_path / "out", max_batch_size=4, allowed_batch_sizes=(4,), is_dry_run=True)
     assert dry.version_dir is None
     assert dry.manifest["version"] == 2
     assert [change.path.name for change in dry.serving_files.changes] == ["batching_parameters.txt"]
-    assert contents(tmp_path) == before
-    assert set(Path(tempfile.gettempdir()).glob("tidegate-dry-run-*")) == temporary
+    assert contents(tmp_path / "out") == before
+    assert [path.name for path in temporary.iterdir() if path.name.startswith(PREFIX)] == []
 
 
 def test_a_dry_run_into_a_folder_that_is_not_there_makes_none(model: Path, tmp_path: Path) -> None:
@@ -219,6 +224,23 @@ def test_a_signal_removes_what_was_written(model: Path, number: signal.Signals, 
     assert not temporary_dirs(tmp_path / "m")
     assert not existing_versions(tmp_path / "m")
     assert signal.getsignal(number) is not signal.SIG_IGN
+
+
+def test_a_signal_that_a_library_swallows_publishes_nothing(model: Path, tmp_path: Path) -> None:
+    """A library may catch whatever is raised in it, as TensorFlow's autograph does; here the caller's `say` does."""
+
+    def swallow_while_measuring(text: str) -> None:
+        steps.append(text)
+        if text.startswith("Measuring"):
+            with contextlib.suppress(BaseException):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    steps: list[str] = []
+    with pytest.raises(InterruptedExportError, match="SIGTERM; nothing was published"), signals_raise():
+        export(model, tmp_path, swallow_while_measuring)
+    assert steps[-1].startswith("Measuring")
+    assert not temporary_dirs(tmp_path / "m")
+    assert not existing_versions(tmp_path / "m")
 
 
 def test_json_on_stdout_holds_the_manifest_and_the_paths(model: Path, tmp_path: Path) -> None:

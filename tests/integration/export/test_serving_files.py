@@ -11,12 +11,9 @@ from google.protobuf import text_format
 from backend import flags as backend_flags
 from backend.batching import params as backend_params
 from export.errors import BadServingFileError
-from export.models_config import MODELS_CONFIG
 from export.options import ExportOptions, ServerFacts, VersionPolicy
+from export.out_names import BATCHING_PARAMETERS, MODELS_CONFIG, MONITORING_CONFIG, SERVER_FLAGS
 from export.serving_files import (
-    BATCHING_PARAMETERS,
-    MONITORING_CONFIG,
-    SERVER_FLAGS,
     ServingFiles,
     check_serving_files,
     prepared_serving_files,

@@ -14,7 +14,7 @@ from export.errors import UnservableModelError
 from export.options import Precision
 from export.runtime import ServedModel
 from export.sample import sample_rows
-from export.servable import Servable, servable_from_keras, servable_from_saved_model
+from export.servable import servable_from_keras, servable_from_saved_model
 from export.verify import verify_saved_model
 from export.writer import write_saved_model
 from tests.integration.export import models
@@ -177,24 +177,9 @@ def test_a_saved_model_with_tables_sheds_the_second_copy_that_keras_writes(tmp_p
     assert size_of(tmp_path / "once") < weights + 60_000
 
 
-def test_rows_that_meet_are_refused_whatever_the_precision(tmp_path: Path) -> None:
-    import tensorflow as tf
-
-    base = servable_from_keras(models.sequential())
-
-    def mixed(inputs: Any) -> dict[str, Any]:
-        return {alias: values - tf.reduce_mean(values, axis=0) for alias, values in base.call(inputs).items()}
-
-    servable = Servable(mixed, base.signature, base.resources)
+def test_a_model_that_keras_quantized_is_written_and_answers_as_it_does(tmp_path: Path) -> None:
+    model = models.sequential()
+    model.quantize("int8")
+    servable = servable_from_keras(model)
     write_saved_model(servable, tmp_path)
-    for precision in Precision:
-        with pytest.raises(UnservableModelError, match="would change each other's answers"):
-            verify_saved_model(tmp_path, servable, precision, None)
-
-
-def test_another_models_answers_are_refused(tmp_path: Path) -> None:
-    first, second = models.sequential(), models.sequential()
-    models.randomised(second)
-    write_saved_model(servable_from_keras(first), tmp_path)
-    with pytest.raises(UnservableModelError, match=r"differs from its source by .* \(allowed for bfloat16: 0.05\)"):
-        verify_saved_model(tmp_path, servable_from_keras(second), Precision.BFLOAT16, None)
+    verify_saved_model(tmp_path, servable, Precision.FLOAT32, None)

@@ -45,6 +45,12 @@ def test_another_models_rollout_uses_nothing_of_this_one(tmp_path: Path) -> None
     assert used(tmp_path) == {}
 
 
+def test_models_with_uses_are_named_and_routes_that_pin_nothing_are_not(tmp_path: Path) -> None:
+    save_rollout(tmp_path, Phase.LOADING, "rolled")
+    (tmp_path / "gateway.yaml").write_text(GATEWAY + "  free: {}\n")
+    assert GatewayUses((tmp_path,), (tmp_path / "gateway.yaml",)).models() == {"rolled", "digits", "other"}
+
+
 def test_a_gateway_that_never_rolled_uses_nothing(tmp_path: Path) -> None:
     assert used(tmp_path) == {}
 

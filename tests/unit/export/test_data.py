@@ -86,6 +86,10 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         ({"x_test": np.full((2, 2, 2), 300)}, r"x_test: values 300\.\.300 don't fit uint8"),
         ({"y_test": np.array([0, 1, 2])}, r"x_test \(pixels\) has 2 rows, y_test has 3 labels"),
         ({"y_train": np.array([0, 1, 2, 3])}, r"y_train: classes 0..3; the model has 0..2"),
+        (
+            {"y_train": np.array([0, 1, 2, 3])},
+            "0..2; of a model whose outputs aren't classes leave y_train and y_test out",
+        ),
         ({"y_train": np.array([0, 1, 2, -1])}, r"y_train: classes -1..2"),
         ({"x_test": np.zeros((0, 2, 2), np.uint8), "y_test": np.array([], int)}, "y_test is empty"),
         ({"x_train": np.array(["a"] * 4)}, "doesn't fit"),
@@ -95,6 +99,19 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
 def test_a_single_problem_is_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(BadDataError, match=words):
         load_data(save(tmp_path, arrays(**changes)), SIGNATURE)
+
+
+@pytest.mark.parametrize("shape", [(None,), (None, 1)])
+def test_a_single_score_a_row_has_two_classes(tmp_path: Path, shape: tuple[int | None, ...]) -> None:
+    signature = Signature(SIGNATURE.inputs, {"score": TensorInfo("float32", shape)})
+    with pytest.raises(BadDataError, match=r"y_train: classes 0..2; the model has 0..1; of a model .* leave y_train"):
+        load_data(save(tmp_path, arrays(y_test=np.array([0, 1]))), signature)
+    load_data(save(tmp_path, arrays(y_train=np.array([0, 1, 1, 0]), y_test=np.array([0, 1]))), signature)
+
+
+def test_a_model_that_answers_whole_numbers_has_as_many_classes_as_it_likes(tmp_path: Path) -> None:
+    signature = Signature(SIGNATURE.inputs, {"class": TensorInfo("int64", (None,))})
+    assert load_data(save(tmp_path, arrays(y_train=np.array([0, 7, 1, 9]))), signature).train.labels is not None
 
 
 def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from export.errors import DiskError, InterruptedExportError, PublishedError
-from export.failures import Publication, failures_told, signals_raise
+from export.failures import Publication, failures_told
 from export.publish import Staging
 from export.serving_files import PreparedFiles
+from export.signals import signals_raise
 
 
 def prepared(out: Path) -> PreparedFiles:
@@ -29,7 +30,7 @@ def test_a_signal_before_publication_says_that_nothing_was_published(tmp_path: P
         Staging(tmp_path / "m", None) as done.staging,
     ):
         os.kill(os.getpid(), signal.SIGTERM)
-    assert not done.is_published
+    assert done.version_dir is None
 
 
 def test_a_signal_between_the_version_and_its_serving_files_names_both(tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ import pytest
 
 from export.errors import InvalidOptionsError
 from export.options import ExportOptions, GateRules, Precision, PruneSpec, ServerFacts
+from export.out_names import SERVING_FILES
+from export.publish import LOCK_NAME
+from export.serving_files import planned_serving_files
 
 
 def options(**changes: Any) -> ExportOptions:
@@ -28,6 +31,24 @@ def test_a_name_outside_the_alphabet_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ["digits", "Digits-2.1_b", "7", "a..b"])
 def test_a_name_inside_the_alphabet_is_taken(name: str) -> None:
     assert options(name=name).name == name
+
+
+@pytest.mark.parametrize("name", [*sorted(SERVING_FILES), LOCK_NAME, ".tidegate", ".hidden"])
+def test_a_name_that_is_tidegates_own_in_the_output_folder_is_refused(name: str) -> None:
+    with pytest.raises(InvalidOptionsError, match="is no model's"):
+        options(name=name)
+
+
+def test_every_serving_files_name_is_taken(tmp_path: Path) -> None:
+    server = ServerFacts(is_memory_growth=True)
+    written = planned_serving_files(options(out_dir=tmp_path, server=server), 1).paths
+    assert {path.name for path in written} == SERVING_FILES
+
+
+@pytest.mark.parametrize("gigabytes", [0.0, -1.0, float("inf"), float("nan"), 1e300])
+def test_an_impossible_gpu_memory_is_refused(gigabytes: float) -> None:
+    with pytest.raises(InvalidOptionsError, match=r"--gpu-memory-gb .*: must be more than 0, at most 1e"):
+        options(server=ServerFacts(gpu_memory_gb=gigabytes))
 
 
 @pytest.mark.parametrize("version", [0, -1, 2**63])

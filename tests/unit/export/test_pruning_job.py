@@ -25,6 +25,6 @@ def test_rows_are_drawn_alike_for_every_round() -> None:
 
 
 def test_a_job_reads_back_as_it_was_written(tmp_path: Path) -> None:
-    job = Job(3, 7, True, ("my_layers", "other.layers"))
+    job = Job(3, 7, True, False, ("my_layers", "other.layers"))
     job.write(tmp_path)
     assert Job.read(tmp_path) == job

@@ -1,12 +1,9 @@
-"""Removal: a version goes in one step, used ones stay whatever was agreed, and a killed removal harms nobody."""
+"""Removal: a version goes in one step, used ones stay whatever was agreed."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +14,9 @@ from export import publish
 from export.errors import BadServingFileError, DiskError, InUseUnknownError
 from export.in_use import Sources, served
 from export.publish import LOCK_NAME, Staging
-from export.removal import Pruning, plan, remove
+from export.removal import Pruning, plan, remove, versions_seen
 from export.retention import Use
+from export.served_folders import ServedFolder
 from export.versions import existing_versions, temporary_dirs
 
 
@@ -66,7 +64,7 @@ def test_served_and_labelled_versions_stay_also_under_another_name_or_path(tmp_p
     label = 'version_labels { key: "stable" value: 1 }'
     base = models(tmp_path, "specific { versions: 2 versions: 5 }", label, name="digits-prod")
     assert plan(pruning(base))[base].remove == (3, 4)
-    assert served(tmp_path / "models.config", base).names == {"digits", "digits-prod"}
+    assert served(tmp_path / "models.config", ServedFolder.of(base)).names == {"digits", "digits-prod"}
 
 
 def test_what_a_gateway_uses_stays_asked_by_every_name_of_the_model(tmp_path: Path) -> None:
@@ -98,7 +96,7 @@ def test_without_a_readable_models_config_nothing_is_removed(tmp_path: Path) -> 
     with pytest.raises(InUseUnknownError, match="not a ModelServerConfig"):
         plan(pruning(base))
     with pytest.raises(BadServingFileError):
-        served(tmp_path / "models.config", base)
+        served(tmp_path / "models.config", ServedFolder.of(base))
 
 
 def test_every_model_that_cannot_be_pruned_is_named_at_once(tmp_path: Path) -> None:
@@ -146,6 +144,40 @@ def test_a_version_that_is_a_link_goes_and_what_it_leads_to_stays(tmp_path: Path
     assert not (base / "1").is_symlink() and not temporary_dirs(base)
 
 
+def test_a_version_replaced_after_it_was_agreed_stays(tmp_path: Path) -> None:
+    base = models(tmp_path)
+    asked = pruning(base)
+    seen = versions_seen(asked)
+    (base / "2").rename(tmp_path / "elsewhere")
+    (base / "2").mkdir()
+    done = remove(asked, removed_by(asked), quietly, seen)
+    assert done.versions == {base: [1, 3, 4]}
+    assert done.problems == [f"{base / '2'}: changed since it was agreed to remove it; it was left as it is"]
+
+
+def test_what_was_removed_is_told_also_when_a_later_model_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "LOCK_TIMEOUT_S", 0.05)
+    base, other = models(tmp_path), tmp_path / "other"
+    (other / "1").mkdir(parents=True)
+    asked = Pruning((base, other), 1, pruning(base).sources)
+    with lock_held(other):
+        done = remove(asked, removed_by(asked), quietly)
+    assert done.versions == {base: [1, 2, 3, 4]}
+    assert len(done.problems) == 1 and "has held this lock" in done.problems[0]
+
+
+def test_a_models_config_in_the_models_own_folder_is_no_lock_on_oneself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "LOCK_TIMEOUT_S", 0.05)
+    base = models(tmp_path)
+    (tmp_path / "models.config").rename(base / "models.config")
+    asked = pruning(base, config_paths=(base / "models.config",))
+    assert remove(asked, removed_by(asked), quietly).versions == {base: [1, 2, 3, 4]}
+
+
 @contextmanager
 def lock_held(folder: Path) -> Iterator[None]:
     descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT)
@@ -176,55 +208,3 @@ def test_an_export_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
         remove(asked, removed_by(asked), quietly)
         assert staging.publish().name == "6"
     assert set(existing_versions(base)) == {5, 6}
-
-
-KILLED_IN_THE_MIDDLE = """
-import sys
-from pathlib import Path
-from export.in_use import Sources
-from export.removal import Pruning, plan, remove
-
-def wait(text):
-    print(text, flush=True)
-    sys.stdin.read()
-
-base = Path(sys.argv[1])
-asked = Pruning((base,), 1, Sources((base.parent / "models.config",), lambda names: []))
-remove(asked, {path: each.remove for path, each in plan(asked).items()}, wait)
-"""
-
-
-@pytest.fixture(name="killed")
-def _killed(tmp_path: Path) -> Path:
-    """A model whose pruning was killed after its versions were taken out of service, before they were deleted."""
-    base = models(tmp_path)
-    child = subprocess.Popen(
-        [sys.executable, "-c", KILLED_IN_THE_MIDDLE, str(base)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    try:
-        assert child.stdout is not None and child.stdout.readline() == b"Deleting digits version 1\n"
-        with Staging(base, None):  # one that runs is not disturbed by an export meanwhile
-            assert sorted(temporary_dirs(base).values()) == [1, 2, 3, 4, 6]
-    finally:
-        child.send_signal(signal.SIGKILL)
-        child.communicate()
-    return base
-
-
-def test_a_killed_pruning_leaves_nothing_that_a_server_takes_for_a_version(killed: Path) -> None:
-    numbers = [path.name for path in killed.iterdir() if path.name.isdigit()]
-    assert numbers == ["5"]
-    assert sorted(temporary_dirs(killed).values()) == [1, 2, 3, 4]
-
-
-def test_the_next_export_removes_what_a_killed_pruning_left(killed: Path) -> None:
-    with Staging(killed, None) as staging:
-        assert len(staging.removed_stale) == 4
-        assert staging.version == 6
-    assert {path.name for path in killed.iterdir()} == {"5", LOCK_NAME}
-
-
-def test_the_next_pruning_removes_what_a_killed_one_left(killed: Path) -> None:
-    done = remove(pruning(killed), {}, quietly)
-    assert len(done.stale) == 4 and done.versions == {}
-    assert {path.name for path in killed.iterdir()} == {"5", LOCK_NAME}

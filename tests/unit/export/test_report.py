@@ -13,11 +13,12 @@ import pytest
 from rich.console import Console
 
 from export.manifest import write_manifest
-from export.options import GateRules, Precision
+from export.options import GateRules, Precision, ServerFacts
 from export.report import print_report, verdict_text
 from export.report_files import write_reports
 from export.run import Exported
 from export.serving_files import ServingFiles
+from export.version_facts import variant_words
 from tests.unit.export.gate.made import baseline, content, variant
 
 VOID = {"meta", "br", "path", "use"}
@@ -171,6 +172,13 @@ def test_a_dry_run_says_that_nothing_was_published(tmp_path: Path) -> None:
     text = printed(Exported(None, content(baseline()), ServingFiles((), frozenset(), ())))
     assert "a dry run: nothing was published" in text
     assert "report.html" not in text
+
+
+def test_a_variants_name_says_all_that_was_asked_for() -> None:
+    plain = content(baseline(), variant(), prune=None)
+    assert variant_words(plain) == "bfloat16"
+    whole = content(baseline(), variant(), server=ServerFacts(is_xla=True))
+    assert variant_words(whole) == "bfloat16, structured:0.5, xla"
 
 
 @pytest.mark.parametrize(("speed", "style"), [(2.0, "green"), (0.5, "yellow")])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from export.file_change import FileChange, flag_notes, served_dir_of
+from export.file_change import FileChange, flag_notes, larger_batch_notes, served_dir_of
 from export.manifest import MANIFEST_NAME as WRITTEN_NAME
 from export.options import ExportOptions, Precision, ServerFacts
 from export.serving_files import planned_serving_files, prepared_serving_files, write_per_model_batching
@@ -129,6 +129,37 @@ def test_where_the_server_sees_the_folder_is_kept_until_it_is_said_anew(tmp_path
     changed, notes = planned(options(tmp_path, served_base_path="/srv/"))
     assert "--model_config_file=/srv/models.config" in changed["tensorflow_serving.flags"]
     assert "--model_config_file /models/models.config -> /srv/models.config" in notes
+
+
+def put_in_place(asked: ExportOptions, number: int) -> tuple[str, ...]:
+    with prepared_serving_files(asked, number) as prepared:
+        return prepared.put_in_place().notes
+
+
+def test_a_larger_batch_than_running_servers_know_is_told_since_they_cannot_load_the_version(tmp_path: Path) -> None:
+    put_in_place(options(tmp_path), 1)
+    asked = options(tmp_path, max_batch_size=128, allowed_batch_sizes=(1, 128))
+    notes = "\n".join(put_in_place(asked, 2))
+    assert "batching_parameters.txt said max_batch_size 16" in notes
+    assert "can't load version 2, whose largest warm-up record has 128 rows. Restart the servers first" in notes
+    assert "Restart" not in "\n".join(put_in_place(asked, 3))
+    assert "Restart" not in "\n".join(put_in_place(options(tmp_path), 4))
+
+
+def test_servers_that_take_batching_from_the_versions_own_folder_load_a_larger_batch(tmp_path: Path) -> None:
+    facts = ServerFacts(is_per_model_batching=True)
+    put_in_place(options(tmp_path, server=facts), 1)
+    asked = options(tmp_path, server=facts, max_batch_size=128, allowed_batch_sizes=(1, 128))
+    assert "Restart" not in "\n".join(put_in_place(asked, 2))
+
+
+@pytest.mark.parametrize("line", ["max_batch_size { value: 64 }", "max_batch_size: {\n  value: 64\n}"])
+def test_a_batching_file_written_by_hand_is_understood(line: str) -> None:
+    assert larger_batch_notes("b.txt", f"# max_batch_size {{ value: 1 }}\n{line}\n", 64, 2) == []
+    (note,) = larger_batch_notes("b.txt", f"# max_batch_size {{ value: 1 }}\n{line}\n", 65, 2)
+    assert note.startswith("b.txt said max_batch_size 64")
+    assert larger_batch_notes("b.txt", "num_batch_threads { value: 4 }\n", 65, 2) == []
+    assert larger_batch_notes("b.txt", None, 65, 2) == []
 
 
 def test_flags_that_change_for_all_models_are_told() -> None:

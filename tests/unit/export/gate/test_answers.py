@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from export.gate.answers import (
-    are_probabilities,
     class_output,
     finite_rows,
     lows_and_highs,
@@ -22,18 +21,19 @@ def signature(**outputs: TensorInfo) -> Signature:
 
 
 def test_the_highest_of_several_scores_is_the_class() -> None:
-    assert predicted_classes(np.array([[0.1, 0.9, 0.0], [0.5, 0.2, 0.3]])).tolist() == [1, 0]
+    assert predicted_classes(np.array([[0.1, 0.9, 0.0], [0.5, 0.2, 0.3]]), 0.5).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1)])
-def test_one_score_a_row_is_class_1_from_a_half_on(shape: tuple[int, ...]) -> None:
-    assert predicted_classes(np.array([0.49, 0.5, 1.0]).reshape(shape)).tolist() == [0, 1, 1]
+def test_one_score_a_row_is_class_1_from_the_threshold_on(shape: tuple[int, ...]) -> None:
+    assert predicted_classes(np.array([0.49, 0.5, 1.0]).reshape(shape), 0.5).tolist() == [0, 1, 1]
+    assert predicted_classes(np.array([-0.1, 0.0, 0.4]).reshape(shape), 0.0).tolist() == [0, 1, 1]
 
 
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "bool"])
 def test_a_model_that_answers_classes_is_taken_at_its_word(dtype: str) -> None:
     classes = np.array([[0], [7 if dtype != "bool" else 1]]).astype(dtype)
-    assert predicted_classes(classes).tolist() == [0, 7 if dtype != "bool" else 1]
+    assert predicted_classes(classes, 0.5).tolist() == [0, 7 if dtype != "bool" else 1]
 
 
 def test_classes_need_one_output_of_scores() -> None:
@@ -43,13 +43,6 @@ def test_classes_need_one_output_of_scores() -> None:
     assert class_output(signature(scores=scores, more=scores)) is None
     assert class_output(signature(boxes=TensorInfo("float32", (None, 4, 4)))) is None
     assert class_output(signature(names=TensorInfo("string", (None, 2)))) is None
-
-
-def test_shares_that_sum_to_1_are_probabilities() -> None:
-    assert are_probabilities(np.array([[0.2, 0.8], [1.0, 0.0]]))
-    assert not are_probabilities(np.array([[2.0, -1.0]]))
-    assert not are_probabilities(np.array([[0.2, 0.3]]))
-    assert not are_probabilities(np.array([[0], [1]]))
 
 
 def test_a_row_with_a_number_that_is_none_in_any_output_is_found() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export.gate.figures import Agreement, Estimate
-from export.gate.judge import LEAST_SHRINKING, LEAST_SPEEDUP, Speed, judge, speed_of
+from export.gate.bounds import LEAST_SHRINKING, LEAST_SPEEDUP
+from export.gate.figures import Accuracy, Agreement, Difference, Estimate, Figures
+from export.gate.judge import Speed, judge, speed_of
 from export.options import GateRules, Require
 from tests.unit.export.gate.made import baseline, variant
 
@@ -108,11 +110,64 @@ def test_without_labels_the_answers_must_be_float32s() -> None:
 
 
 def test_without_data_accuracy_is_not_judged_and_that_is_said() -> None:
-    made = Agreement(Estimate(0.5, 0.4, 0.6), 64, "the same class", False)
+    made = Agreement(Estimate(0.95, 0.9, 1.0), 64, "the same class", False)
     verdict = judge(baseline(), variant(difference=None, agreement=made), GateRules())
     assert verdict.headline.endswith("; accuracy not judged")
     assert verdict.accuracy_drop is None
     assert verdict.notes == ("accuracy isn't judged: there are no held-out rows; pass --data",)
+
+
+def unlike(share: float) -> Figures:
+    """A variant that answers so many of the rows made at random as float32 does."""
+    return variant(difference=None, agreement=Agreement(Estimate(share, 0, 1), 64, "the same class", False))
+
+
+def test_without_data_a_variant_that_answers_otherwise_than_float32_is_refused() -> None:
+    verdict = judge(baseline(), unlike(0.03125), GateRules())
+    assert verdict.reasons == (
+        "96.88% of 64 rows made at random are answered otherwise than by float32: it seems broken; "
+        "--data shows what it does with your rows",
+    )
+    assert judge(baseline(), unlike(0.03125), GateRules(is_forced=True)).is_forced
+    assert not judge(baseline(), unlike(0.89), GateRules()).passes
+    assert judge(baseline(), unlike(0.9), GateRules()).passes
+    assert judge(baseline(), unlike(0.5), GateRules(max_accuracy_drop=0.5)).passes
+
+
+def labelled(accuracy: float, commonest: float, **changes: Any) -> Figures:
+    """float32 that is right on that share of 1000 rows, of which the commonest class has that share."""
+    return baseline(accuracy=Accuracy(Estimate(accuracy, 0, 1), 1000, None, commonest), **changes)
+
+
+def as_accurate(accuracy: float, low: float, agreement: float) -> Figures:
+    """A variant as accurate as float32 that answers so many rows as float32 does."""
+    return variant(
+        accuracy=Accuracy(Estimate(accuracy, low, 1), 1000, None, 0.1),
+        difference=Difference(Estimate(0.0, -0.004, 0.004), 0, 0, 1.0),
+        agreement=Agreement(Estimate(agreement, 0, 1), 1000, "the same class", True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "commonest"),
+    [(0.0, 0.104), (0.104, 0.104), (0.955, 0.95)],
+    ids=["labels shifted by one", "by chance", "nearly all of one class"],
+)
+def test_labels_that_tell_nothing_do_not_hide_a_broken_variant(accuracy: float, commonest: float) -> None:
+    verdict = judge(labelled(accuracy, commonest), as_accurate(accuracy, 0.0, 0.1), GateRules())
+    assert verdict.drop_of == "agreement"
+    assert verdict.reasons == ("90.00% of the rows are answered otherwise than by float32, more than the 1 % allowed",)
+    assert f"float32 is right on {accuracy:.2%} of the rows" in verdict.notes[-1]
+    sound = judge(labelled(accuracy, commonest), as_accurate(accuracy, 0.0, 1.0), GateRules())
+    assert sound.passes
+    assert sound.headline.endswith("; 100.00% of the rows answered as float32")
+
+
+def test_accuracy_judges_where_the_labels_tell() -> None:
+    assert judge(labelled(0.9, 0.104), as_accurate(0.9, 0.88, 0.5), GateRules()).drop_of == "accuracy"
+    learnt = judge(labelled(0.1, 0.104), as_accurate(0.6, 0.57, 0.1), GateRules())  # fine-tuned to be better
+    assert learnt.drop_of == "accuracy"
+    assert learnt.passes
 
 
 def test_float32s_own_broken_rows_are_told() -> None:
@@ -137,6 +192,8 @@ def test_force_publishes_and_remembers_why_it_was_refused() -> None:
         (1.5, 0.9, 3.0, Speed.AS_FAST),
         (1.01, 1.005, 1.015, Speed.AS_FAST),
         (0.9, 0.5, 1.1, Speed.AS_FAST),
+        (1.04, 1.03, 1.05, Speed.AS_FAST),
+        (0.96, 0.95, 0.97, Speed.AS_FAST),
         (0.9, 0.8, 0.95, Speed.SLOWER),
         (math.nan, math.nan, math.nan, Speed.SLOWER),
     ],

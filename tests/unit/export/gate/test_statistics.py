@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import sem, t
 
-from export.gate.statistics import paired_difference, quartiles, share, speedups
+from export.gate.judge import Speed, speed_of
+from export.gate.statistics import Floats, paired_difference, quartiles, share, speedups
 
 
 def test_a_share_has_wilsons_interval() -> None:
@@ -45,23 +47,51 @@ def test_mcnemars_test_tells_a_loss_from_chance() -> None:
     assert paired_difference(0, 20, 100).p_value < 1e-4
 
 
-def test_a_speedup_is_the_ratio_of_medians_with_its_interval() -> None:
-    rng = np.random.default_rng(1)
-    noise = rng.lognormal(0, 0.3, 200)  # meets both in a round alike
-    ours = [0.001 * noise * rng.lognormal(0, 0.02, 200), 0.01 * noise * rng.lognormal(0, 0.02, 200)]
-    base = [0.002 * noise * rng.lognormal(0, 0.02, 200), 0.08 * noise * rng.lognormal(0, 0.02, 200)]
+def loads(
+    rng: np.random.Generator, speed: float, count: int = 4, spread: float = 0.0
+) -> tuple[list[list[Floats]], list[list[Floats]]]:
+    """Rounds of `count` loads at two sizes of a version `speed` times as fast; each load has a bias of its own."""
+    base, ours = [], []
+    for _ in range(count):
+        noise = [rng.lognormal(0, 0.3, 50) for _ in range(2)]  # meets both in a round alike
+        bias = rng.lognormal(0, spread)
+        base.append([one * rng.lognormal(0, 0.02, 50) for one in noise])
+        ours.append([one * rng.lognormal(0, 0.02, 50) * bias / speed for one in noise])
+    return base, ours
+
+
+def test_a_speedup_is_the_loads_mean_ratio_of_medians_with_its_interval() -> None:
+    base, ours = loads(np.random.default_rng(1), 2.0, spread=0.02)
+    base = [[small, large * 40] for small, large in base]
+    ours = [[small, large * 10] for small, large in ours]
     each, overall = speedups(base, ours)
-    assert [one.value for one in each] == pytest.approx([2.0, 8.0], rel=0.05)
-    assert overall.value == pytest.approx(4.0, rel=0.05)
+    assert [one.value for one in each] == pytest.approx([2.0, 8.0], rel=0.1)
+    assert overall.value == pytest.approx(4.0, rel=0.1)
     for one in (*each, overall):
         assert one.low <= one.value <= one.high
-    assert overall.low > 3.5
+    assert 3.3 < overall.low < overall.high < 5.0
 
 
-def test_two_of_the_same_speed_are_not_told_apart() -> None:
+def test_the_interval_is_students_over_the_loads() -> None:
+    ratios = np.array([1.1, 1.2, 1.3])
+    _, overall = speedups([[[one] * 5] for one in ratios], [[[1.0] * 5]] * 3)
+    expected = t.interval(0.95, 2, np.log(ratios).mean(), sem(np.log(ratios)))
+    assert (overall.low, overall.high) == pytest.approx(tuple(np.exp(expected)))
+
+
+def test_copies_whose_loads_differ_are_not_told_apart_however_many_rounds_are_run() -> None:
     rng = np.random.default_rng(2)
-    _, overall = speedups([rng.lognormal(0, 0.2, 100)], [rng.lognormal(0, 0.2, 100)])
-    assert overall.low < 1 < overall.high
+    found = [speedups(*loads(rng, 1.0, spread=0.03))[1] for _ in range(400)]
+    apart = sum(not one.low <= 1 <= one.high for one in found)
+    assert apart < 0.09 * len(found)  # 5 % by what an interval is; of rounds alone it would be nearly all
+    assert not [one for one in found if speed_of(one) is not Speed.AS_FAST and abs(one.value - 1) < 0.04]
+    assert sum(speed_of(one) is Speed.FASTER for one in found) <= 4
+
+
+def test_a_gain_beyond_the_loads_differences_is_found() -> None:
+    rng = np.random.default_rng(3)
+    found = [speed_of(speedups(*loads(rng, 1.25, spread=0.02))[1]) for _ in range(100)]
+    assert found.count(Speed.FASTER) >= 95
 
 
 def test_quartiles_come_with_the_median_first() -> None:
