@@ -56,11 +56,3 @@ def verdict_text(verdict: dict[str, Any]) -> Text:
     text.append(f"\ngained: {', '.join(verdict['gains']) or 'nothing'}", style="default")
     text.append(f"\npaid:   {', '.join(verdict['costs']) or 'nothing'}", style="default")
     return text
-
-
-def variant_words(content: dict[str, Any]) -> str:
-    """Name a variant: `float32`, or `bfloat16, structured:0.5, xla`."""
-    variant = content["variant"]
-    return ", ".join(
-        part for part in (variant["precision"], variant["prune"], "xla" if variant["xla"] else None) if part
-    )
