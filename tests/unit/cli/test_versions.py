@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import main
 from export.checksums import write_checksums
-from export.versions import existing_versions
 from gateway.rollout.plan import Plan
 from gateway.rollout.state import Phase, RolloutState
 from gateway.rollout.store import FOLDER, save
+from tests.unit.cli.version_folders import left, two_models, versions
 
 MANIFEST: dict[str, Any] = {
     "variant": {"precision": "bfloat16", "prune": "structured:0.5"},
@@ -28,27 +26,13 @@ MANIFEST: dict[str, Any] = {
 def _out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two models of versions 1 to 5; nothing but models.config says who uses them."""
     monkeypatch.chdir(tmp_path)  # where no .tidegate is
-    for model in ("digits", "words"):
-        for version in range(1, 6):
-            folder = tmp_path / "out" / model / str(version)
-            folder.mkdir(parents=True)
-            (folder / "saved_model.pb").write_bytes(b"x" * 1000)
-            (folder / "export.json").write_text(json.dumps({**MANIFEST, "name": model, "version": version}))
-            write_checksums(folder)
-    (tmp_path / "out" / "models.config").write_text(
-        'model_config_list {\n  config { name: "digits" base_path: "/models/digits"\n'
-        "    model_version_policy { specific { versions: 2 } } }\n"
-        '  config { name: "words" base_path: "/models/words" }\n}\n'
-    )
-    return tmp_path / "out"
-
-
-def versions(verb: str, out: Path, *arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, ["versions", verb, "--out", str(out), *map(str, arguments)])
-
-
-def left(out: Path, model: str = "digits") -> set[int]:
-    return set(existing_versions(out / model))
+    out = two_models(tmp_path)
+    for folder in out.glob("*/*/"):
+        model, version = folder.parent.name, int(folder.name)
+        (folder / "saved_model.pb").write_bytes(b"x" * 1000)
+        (folder / "export.json").write_text(json.dumps({**MANIFEST, "name": model, "version": version}))
+        write_checksums(folder)
+    return out
 
 
 def test_list_shows_each_version_with_what_export_json_says_and_who_uses_it(out: Path) -> None:

@@ -6,36 +6,18 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from cli.main import main
-from export.versions import existing_versions
 from gateway.rollout.plan import Plan
 from gateway.rollout.state import Phase, RolloutState
 from gateway.rollout.store import save
+from tests.unit.cli.version_folders import left, two_models, versions
 
 
 @pytest.fixture(name="out")
 def _out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two models of versions 1 to 5; nothing but models.config says who uses them."""
     monkeypatch.chdir(tmp_path)  # where no .tidegate is
-    for model in ("digits", "words"):
-        for version in range(1, 6):
-            (tmp_path / "out" / model / str(version)).mkdir(parents=True)
-    (tmp_path / "out" / "models.config").write_text(
-        'model_config_list {\n  config { name: "digits" base_path: "/models/digits"\n'
-        "    model_version_policy { specific { versions: 2 } } }\n"
-        '  config { name: "words" base_path: "/models/words" }\n}\n'
-    )
-    return tmp_path / "out"
-
-
-def versions(verb: str, out: Path, *arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, ["versions", verb, "--out", str(out), *map(str, arguments)])
-
-
-def left(out: Path, model: str = "digits") -> set[int]:
-    return set(existing_versions(out / model))
+    return two_models(tmp_path)
 
 
 MNIST = 'config { name: "mnist" base_path: "/srv/mnist" model_version_policy { specific { versions: 1 } } }'
