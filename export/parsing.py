@@ -65,18 +65,22 @@ def parse_batch_sizes(text: str) -> tuple[int, ...]:
 
 def parse_version_policy(text: str) -> VersionPolicy:
     """Parse `latest`, `latest:N`, `all` or `specific:1,2`. Raises: InvalidOptionsError."""
-    kind, _, rest = text.partition(":")
     try:
-        if kind == "latest":
-            policy = VersionPolicy(latest_count=int(rest or "1"))
-            if policy.latest_count is not None and policy.latest_count >= 1:
-                return policy
-        elif kind == "all" and not rest:
-            return VersionPolicy()
-        elif kind == "specific":
-            versions = tuple(int(part) for part in rest.split(","))
-            if all(1 <= version <= MAX_VERSION for version in versions):
-                return VersionPolicy(specific=versions)
+        return _version_policy(*text.partition(":")[::2])
     except ValueError:
-        pass  # told below, with what was wanted
-    raise InvalidOptionsError(f"options: --version-policy {text!r}: must be latest, latest:N, all or specific:1,2")
+        raise InvalidOptionsError(
+            f"options: --version-policy {text!r}: must be latest, latest:N, all or specific:1,2"
+        ) from None
+
+
+def _version_policy(kind: str, rest: str) -> VersionPolicy:
+    """Raises: ValueError for what is no policy."""
+    if kind == "latest" and (count := int(rest or "1")) >= 1:
+        return VersionPolicy(latest_count=count)
+    if kind == "all" and not rest:
+        return VersionPolicy()
+    if kind == "specific":
+        versions = tuple(int(part) for part in rest.split(","))
+        if all(1 <= version <= MAX_VERSION for version in versions):
+            return VersionPolicy(specific=versions)
+    raise ValueError(kind)

@@ -24,6 +24,7 @@ from gateway.rollout.reloads import ReloadBook
 from gateway.rollout.state import Phase, RolloutState
 
 LAST_VERSION = 10
+TURN_TIMEOUT_S = 60.0  # of the pruner: it takes milliseconds
 
 
 class OneFile:
@@ -83,8 +84,9 @@ async def test_pruning_beside_exports_and_rollouts_never_removes_what_models_con
 
     def pruned() -> None:
         """Wait for a whole turn of the pruner, begun from now on."""
-        wanted = len(missing) + 2
+        wanted, deadline_s = len(missing) + 2, time.monotonic() + TURN_TIMEOUT_S
         while len(missing) < wanted and pruner.is_alive():
+            assert time.monotonic() < deadline_s, "the pruner hangs"
             time.sleep(0.005)
 
     try:
